@@ -1,0 +1,289 @@
+"""The clip store: events of a few hundred clips (septuplets) one after the other, with links to their frames.
+
+docs/formats.md is the contract of the layout. Frames stay where they are: path relative to the store's folder, and
+SHA-256, checked at every read.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from evfi.errors import InputFileError, MissingInputError, UserError
+from evfi.io.atomic import writing
+from evfi.io.event_columns import EventColumns, EventColumnsWriter
+from evfi.io.images import decode_image
+from evfi.io.stores import array_of, create_group, open_group, read_rows, receipt_path, write_column, write_receipt
+from evfi.provenance import digest_bytes, write_stamp
+from evfi.types import Events, SensorSize
+
+CLIPS_SCHEMA, CLIPS_VERSION = "evfi.clips", 1
+_DIGEST_BYTES = 32  # of SHA-256
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Clip:
+    """One clip to be stored.
+
+    t_us int64 (n,): times of its frames; events in [t_us[0], t_us[-1]) usually. contrast_pos, contrast_neg: the
+    thresholds its events were simulated with. seed: its own. subframes int (n - 1,): upsampled frames per interval.
+    """
+
+    clip_id: str
+    events: Events
+    t_us: NDArray[np.int64]
+    frame_paths: tuple[Path, ...]
+    frame_sha256: tuple[str, ...]
+    contrast_pos: float
+    contrast_neg: float
+    seed: int
+    subframes: NDArray[np.integer]
+
+    def __post_init__(self) -> None:
+        n = len(self.t_us)
+        if n < 1 or len(self.frame_paths) != n or len(self.frame_sha256) != n or len(self.subframes) != n - 1:
+            raise UserError(
+                f"clip {self.clip_id}: {n} times need as many paths and digests and one interval fewer, got "
+                f"{len(self.frame_paths)}, {len(self.frame_sha256)} and {len(self.subframes)}"
+            )
+
+
+def write_clip_store(
+    out: Path,
+    clips: Iterable[Clip],
+    *,
+    algo_version: int,
+    seed: int,
+    options: Mapping[str, Any] | None = None,
+    stamp: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write the store `out` (x.zarr), its receipt (x.json) and its stamp; return the receipt.
+
+    Clips are taken one at a time, so memory does not grow with their number. An error on the way, also one that
+    `clips` raises, leaves nothing under a final name.
+
+    Args:
+        options: what the clips were simulated with, for the receipt.
+        stamp: more for x.provenance.json.
+    """
+    with writing(out) as partial:
+        group = create_group(partial)
+        writer = _ClipsWriter(group, out.parent.resolve())
+        for clip in clips:
+            writer.add(clip)
+        writer.finish()
+        receipt_path(out).unlink(missing_ok=True)
+        content = {
+            "clip_ids": [clip.clip_id for clip in writer.kept],
+            "seed": seed,
+            "options": dict(options or {}),
+            "event_count": writer.event_offsets[-1],
+        }
+        group.attrs.update({"schema": CLIPS_SCHEMA, "version": CLIPS_VERSION})
+        receipt = write_receipt(
+            out, partial, schema=CLIPS_SCHEMA, version=CLIPS_VERSION, algo_version=algo_version, content=content
+        )
+        write_stamp(out, stamp)
+    return receipt
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Kept:
+    clip_id: str
+    sensor_size: SensorSize
+    frames: int
+    contrast_pos: float
+    contrast_neg: float
+    seed: int
+
+
+class _ClipsWriter:
+    def __init__(self, group: zarr.Group, base: Path) -> None:
+        self.group, self.base = group, base
+        self.events = EventColumnsWriter(group)
+        self.kept: list[_Kept] = []
+        self.event_offsets = [0]
+        self.t_us: list[NDArray] = []
+        self.subframes: list[NDArray] = []
+        self.paths: list[str] = []
+        self.digests: list[bytes] = []
+
+    def add(self, clip: Clip) -> None:
+        self.events.append(clip.events)
+        self.event_offsets.append(self.events.length)
+        self.t_us.append(clip.t_us)
+        self.subframes.append(np.asarray(clip.subframes, np.int32))
+        self.paths += [os.path.relpath(path.resolve(), self.base) for path in clip.frame_paths]
+        self.digests += [bytes.fromhex(digest) for digest in clip.frame_sha256]
+        size = clip.events.sensor_size
+        self.kept.append(_Kept(clip.clip_id, size, len(clip.t_us), clip.contrast_pos, clip.contrast_neg, clip.seed))
+
+    def finish(self) -> None:
+        self.events.finish()
+        kept = self.kept
+        frame_offsets = np.cumsum([0, *(clip.frames for clip in kept)])
+        clips = self.group.create_group("clips")
+        columns: dict[str, NDArray] = {
+            "event_offset": np.array(self.event_offsets, np.int64),
+            "frame_offset": frame_offsets.astype(np.int64),
+            "height": np.array([clip.sensor_size.height for clip in kept], np.int32),
+            "width": np.array([clip.sensor_size.width for clip in kept], np.int32),
+            "contrast_pos": np.array([clip.contrast_pos for clip in kept], np.float64),
+            "contrast_neg": np.array([clip.contrast_neg for clip in kept], np.float64),
+            "seed": np.array([clip.seed for clip in kept], np.int64),
+            "subframes": np.concatenate([np.empty(0, np.int32), *self.subframes]),
+        }
+        for name, values in columns.items():
+            write_column(clips, name, values)
+        clips.attrs["ids"] = [clip.clip_id for clip in kept]
+        frames = self.group.create_group("frames")
+        write_column(frames, "t_us", np.concatenate([np.empty(0, np.int64), *self.t_us]))
+        write_column(frames, "sha256", np.frombuffer(b"".join(self.digests), np.uint8))
+        frames.attrs.update({"mode": "link", "paths": self.paths})
+
+
+def open_clips(path: Path) -> "ClipStore":
+    """The clip store at `path`, for reading.
+
+    Raises:
+        MissingInputError, InputFileError: nothing is there, or no clip store of this version.
+    """
+    store = ClipStore(path)
+    _ = store.clip_ids
+    return store
+
+
+class ClipStore:
+    """A clip store. Arrays are opened on first use; it can be sent to another process (only the path goes).
+
+    Clips and frames are numbered from 0.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    def __getstate__(self) -> dict[str, Path]:
+        return {"path": self.path}
+
+    @cached_property
+    def _group(self) -> zarr.Group:
+        return open_group(self.path, CLIPS_SCHEMA, CLIPS_VERSION)
+
+    @cached_property
+    def _events(self) -> EventColumns:
+        return EventColumns(self._group, self.path)
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray]:
+        names = ("event_offset", "frame_offset", "height", "width", "contrast_pos", "contrast_neg", "seed", "subframes")
+        return {name: read_rows(array_of(self._group, f"clips/{name}", self.path)) for name in names}
+
+    @cached_property
+    def _t_us(self) -> NDArray[np.int64]:
+        return read_rows(array_of(self._group, "frames/t_us", self.path))
+
+    @cached_property
+    def _frame_sha256(self) -> NDArray[np.uint8]:
+        return read_rows(array_of(self._group, "frames/sha256", self.path)).reshape(-1, _DIGEST_BYTES)
+
+    @cached_property
+    def _frame_paths(self) -> list[str]:
+        return list(self._group["frames"].attrs["paths"])  # pyright: ignore[reportArgumentType]
+
+    @cached_property
+    def clip_ids(self) -> list[str]:
+        """Ids such as "00001/0001", in the order of the list they come from."""
+        return list(self._group["clips"].attrs["ids"])  # pyright: ignore[reportArgumentType]
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    @property
+    def event_count(self) -> int:
+        """Events of all clips."""
+        return len(self._events)
+
+    def sensor_size(self, clip: int) -> SensorSize:
+        """Height and width of a clip's frames and events."""
+        at = self._at(clip)
+        return SensorSize(height=int(self._columns["height"][at]), width=int(self._columns["width"][at]))
+
+    def contrast(self, clip: int) -> tuple[float, float]:
+        """Thresholds (positive, negative) that a clip was simulated with."""
+        at = self._at(clip)
+        return float(self._columns["contrast_pos"][at]), float(self._columns["contrast_neg"][at])
+
+    def seed(self, clip: int) -> int:
+        """The seed of a clip."""
+        return int(self._columns["seed"][self._at(clip)])
+
+    def t_us(self, clip: int) -> NDArray[np.int64]:
+        """Times int64 (n,) of a clip's frames."""
+        return self._t_us[self._frames_of(clip)]
+
+    def subframes(self, clip: int) -> NDArray[np.int32]:
+        """Upsampled frames per interval, int32 (n - 1,)."""
+        frames = self._frames_of(clip)
+        before = self._at(clip)
+        return self._columns["subframes"][frames.start - before : frames.stop - before - 1]
+
+    def events(self, clip: int, start_us: int | None = None, end_us: int | None = None) -> Events:
+        """Events of a clip; with bounds, those of the half-open window [start_us, end_us) (None: no bound).
+
+        Raises:
+            UserError: the window is empty.
+        """
+        at = self._at(clip)
+        first, end = self._columns["event_offset"][at : at + 2]
+        events = self._events.events(int(first), int(end), self.sensor_size(clip))
+        if start_us is None and end_us is None:
+            return events
+        bounds = np.iinfo(np.int64)
+        return events.window(
+            bounds.min if start_us is None else int(start_us), bounds.max if end_us is None else int(end_us)
+        )
+
+    def frame_path(self, clip: int, number: int) -> Path:
+        """Where the file of a frame lies."""
+        return self.path.parent.resolve() / self._frame_paths[self._frame_at(clip, number)]
+
+    def frame(self, clip: int, number: int) -> NDArray[np.uint8]:
+        """A frame of a clip as uint8 (H, W, 3) RGB (gray files replicated).
+
+        Raises:
+            MissingInputError: the file that the store points to is gone.
+            InputFileError: it has changed since the events were made from it.
+        """
+        path = self.frame_path(clip, number)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise MissingInputError(
+                f"frame {path} of clip {self.clip_ids[clip]} cannot be read ({error.strerror}): {self.path} points to "
+                "it; restore the file, or simulate again"
+            ) from error
+        if digest_bytes(data) != self._frame_sha256[self._frame_at(clip, number)].tobytes().hex():
+            raise InputFileError(f"{path} has changed since {self.path} was made from it: simulate again")
+        image = decode_image(data, path)
+        return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+
+    def _at(self, clip: int) -> int:
+        if not 0 <= clip < len(self):
+            raise IndexError(f"clip {clip} of {len(self)} in {self.path}")
+        return int(clip)
+
+    def _frames_of(self, clip: int) -> slice:
+        first, end = self._columns["frame_offset"][self._at(clip) : clip + 2]
+        return slice(int(first), int(end))
+
+    def _frame_at(self, clip: int, number: int) -> int:
+        frames = self._frames_of(clip)
+        if not 0 <= number < frames.stop - frames.start:
+            raise IndexError(f"frame {number} of {frames.stop - frames.start} of clip {self.clip_ids[clip]}")
+        return frames.start + number

@@ -1,0 +1,99 @@
+"""From an aedat4 file to a recording store with its receipt."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from evfi.errors import InputFileError
+from evfi.io.aedat4 import Aedat4Reader
+from evfi.io.atomic import writing
+from evfi.io.images import frame_folder_pieces
+from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
+from evfi.io.stores import receipt_path, write_receipt
+from evfi.progress import tracked
+from evfi.provenance import digest_bytes, digest_file, write_stamp
+from evfi.types import Events, Frames, SensorSize
+from evfi.versions import ALGO_VERSIONS
+
+log = logging.getLogger(__name__)
+INGEST_ALGO_VERSION = ALGO_VERSIONS["ingest"]
+
+
+def ingest(source: Path, out: Path, truth: Path | None = None) -> dict[str, Any]:
+    """Read an aedat4 recording into the store `out` (x.zarr), streaming; write x.json beside it and return it.
+
+    All frames are kept, also those before the first or after the last event. What had to be left out is counted
+    under `repairs` and logged.
+
+    Args:
+        truth: a frame folder (PNG, timestamps.txt in µs, optionally exposures.txt) of held-out reference frames on
+            the same clock and the same pixels.
+
+    Raises:
+        MissingInputError, InputFileError: the source or truth is absent or damaged.
+        OutputError: the store cannot be written.
+    """
+    reader = Aedat4Reader(source)
+    with writing(out) as partial:
+        store = RecordingWriter(partial, reader.sensor_size)
+        counts = {"events": 0, "frames": 0, "truth": 0}
+        for piece in tracked(reader.batches(), label=f"reading {source.name}", unit="packet"):
+            if isinstance(piece, Events):
+                store.add_events(piece)
+                counts["events"] += len(piece)
+            else:
+                store.add_frames(piece)
+                counts["frames"] += len(piece)
+        for piece in _truth(truth, reader.sensor_size):
+            store.add_truth(piece)
+            counts["truth"] += len(piece)
+        if not counts["events"] and not counts["frames"]:
+            raise InputFileError(f"{source} holds neither events nor frames: record it again")
+        about = {
+            "source": {
+                "file": source.name,
+                "sha256": digest_file(source),
+                "format": "aedat4",
+                "reader": "dv_processing",
+                "camera": reader.camera,
+            },
+            "repairs": reader.repairs,
+        }
+        store.finish(about)
+        receipt_path(out).unlink(missing_ok=True)
+        receipt = write_receipt(
+            out,
+            partial,
+            schema=RECORDING_SCHEMA,
+            version=RECORDING_VERSION,
+            algo_version=INGEST_ALGO_VERSION,
+            content={**about, "counts": counts, "truth": None if truth is None else _digest_of_folder(truth)},
+        )
+        write_stamp(out)
+    _say(out, counts, reader.repairs)
+    return receipt
+
+
+def _truth(folder: Path | None, size: SensorSize) -> Iterator[Frames]:
+    if folder is None:
+        return
+    for piece in frame_folder_pieces(folder, "us"):
+        if piece.sensor_size != size:
+            raise InputFileError(f"{folder} holds frames of {piece.sensor_size} pixels, the recording is {size}")
+        yield piece
+
+
+def _digest_of_folder(folder: Path) -> str:
+    """SHA-256 over names and contents of a folder's files."""
+    lines = [f"{path.name} {digest_file(path)}\n" for path in sorted(folder.iterdir()) if path.is_file()]
+    return digest_bytes("".join(lines).encode())
+
+
+def _say(out: Path, counts: dict[str, int], repairs: dict[str, int]) -> None:
+    log.info("%s: %s", out, ", ".join(f"{count} {name}" for name, count in counts.items()))
+    found = {name: count for name, count in repairs.items() if count}
+    if found:
+        log.warning("%s: repaired: %s", out, ", ".join(f"{count} {name}" for name, count in found.items()))
+    if not counts["frames"]:
+        log.warning("%s has no frames, only events: it can be viewed and exported, not interpolated", out)

@@ -1,0 +1,277 @@
+"""The recording store: events, a millisecond index, frames and optional held-out truth of one capture.
+
+docs/formats.md is the contract of the layout.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from evfi.errors import InputFileError, UserError
+from evfi.io.event_columns import EventColumns, EventColumnsWriter
+from evfi.io.stores import ColumnWriter, array_of, create_group, open_group, read_rows
+from evfi.types import Events, Frames, SensorSize, check_window
+from evfi.units import US_PER_MS
+
+RECORDING_SCHEMA, RECORDING_VERSION = "evfi.recording", 1
+_MAX_INDEX_MS = 1 << 28  # three days; a jump beyond it is a broken clock, not a recording
+_TIMES = ("t_us", "exposure_start_us", "exposure_end_us")
+Times = NDArray[np.int64]
+
+
+class RecordingWriter:
+    """Writes a recording store piece by piece in constant memory; call `finish` last.
+
+    Args:
+        path: a new folder, usually the partial one of `atomic.writing`.
+        sensor_size: of events and frames alike.
+    """
+
+    def __init__(self, path: Path, sensor_size: SensorSize) -> None:
+        self.sensor_size = sensor_size
+        self._group = create_group(path)
+        self._events = EventColumnsWriter(self._group)
+        self._index: ColumnWriter | None = None
+        self._start_us = self._last_us = 0
+        self._frames: dict[str, _FramesWriter] = {}
+
+    def add_events(self, events: Events) -> None:
+        """Append events; times must not decrease, also from call to call.
+
+        Raises:
+            UserError: times decrease, or the sensor size differs.
+            InputFileError: the times span more than three days.
+        """
+        if not len(events):
+            return
+        if events.sensor_size != self.sensor_size:
+            raise UserError(f"events of a {events.sensor_size} sensor in a recording of {self.sensor_size}")
+        first_us = int(events.t[0])
+        if (self._events.length and first_us < self._last_us) or (np.diff(events.t) < 0).any():
+            raise UserError("event times must not decrease: sort them, or drop the late ones")
+        if self._index is None:
+            self._start_us = first_us
+            self._index = ColumnWriter(self._group, "events/ms_index", np.dtype(np.int64))
+        self._extend_index(self._index, events.t)
+        self._last_us = int(events.t[-1])
+        self._events.append(events)
+
+    def add_frames(self, frames: Frames) -> None:
+        """Append frames; times must increase. Errors as `add_events`."""
+        self._add("frames", frames)
+
+    def add_truth(self, frames: Frames) -> None:
+        """Append held-out reference frames (a faster camera, a renderer): evaluated against, never trained on."""
+        self._add("truth", frames)
+
+    def finish(self, attributes: dict[str, Any] | None = None) -> None:
+        """Write what is left, the end of the index, and the attributes (conventions are added)."""
+        index = self._index or ColumnWriter(self._group, "events/ms_index", np.dtype(np.int64))
+        index.append(np.array([self._events.length], np.int64))
+        self._events.finish()
+        index.finish()
+        for frames in self._frames.values():
+            frames.finish()
+        self._group.attrs.update(
+            {
+                "schema": RECORDING_SCHEMA,
+                "version": RECORDING_VERSION,
+                "sensor_size": {"height": self.sensor_size.height, "width": self.sensor_size.width},
+                "conventions": {
+                    "events": "x right, y down, t int64 microseconds not decreasing, p true = ON",
+                    "frames": "uint8 gray or RGB; t_us is mid-exposure; exposure unknown: both ends equal t_us",
+                    "ms_index": "entry k: number of events before first event time + k ms; the last entry: all",
+                },
+                **(attributes or {}),
+            }
+        )
+
+    def _extend_index(self, index: ColumnWriter, t: Times) -> None:
+        last_ms = (int(t[-1]) - self._start_us) // US_PER_MS
+        if last_ms >= _MAX_INDEX_MS:
+            raise InputFileError(
+                f"event times run from {self._start_us} to {int(t[-1])} µs, more than three days: "
+                "the clock of the recording is broken; cut the recording at the jump"
+            )
+        ms = np.arange(index.length, last_ms + 1, dtype=np.int64)
+        before = np.searchsorted(t, self._start_us + ms * US_PER_MS, side="left")
+        index.append(self._events.length + before.astype(np.int64))
+
+    def _add(self, stream: str, frames: Frames) -> None:
+        if not len(frames):
+            return
+        if frames.sensor_size != self.sensor_size:
+            raise UserError(f"{stream} of {frames.sensor_size} pixels in a recording of {self.sensor_size}")
+        if stream not in self._frames:
+            self._frames[stream] = _FramesWriter(self._group, stream, frames.image.shape[1:])
+        self._frames[stream].append(frames)
+
+
+class _FramesWriter:
+    def __init__(self, group: zarr.Group, stream: str, shape: tuple[int, ...]) -> None:
+        group.create_group(stream)
+        self.stream = stream
+        self._image = ColumnWriter(group, f"{stream}/image", np.dtype(np.uint8), shape)
+        self._times = {name: ColumnWriter(group, f"{stream}/{name}", np.dtype(np.int64)) for name in _TIMES}
+        self._last_us: int | None = None
+
+    def append(self, frames: Frames) -> None:
+        if frames.image.dtype != np.uint8 or frames.image.shape[1:] != self._image.item_shape:
+            raise UserError(
+                f"{self.stream} must stay uint8 {self._image.item_shape}, got {frames.image.dtype} "
+                f"{frames.image.shape[1:]}"
+            )
+        if (np.diff(frames.t_us) <= 0).any() or (self._last_us is not None and frames.t_us[0] <= self._last_us):
+            raise UserError(f"the times of {self.stream} must increase: sort them, drop repeated ones")
+        self._last_us = int(frames.t_us[-1])
+        self._image.append(frames.image)
+        for name, column in self._times.items():
+            column.append(getattr(frames, name))
+
+    def finish(self) -> None:
+        self._image.finish()
+        for column in self._times.values():
+            column.finish()
+
+
+def open_recording(path: Path) -> "Recording":
+    """The recording store at `path`, for reading.
+
+    Raises:
+        MissingInputError, InputFileError: nothing is there, or no recording store of this version.
+    """
+    recording = Recording(path)
+    _ = recording.sensor_size
+    return recording
+
+
+class Recording:
+    """A recording store. Arrays are opened on first use; it can be sent to another process (only the path goes)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    def __getstate__(self) -> dict[str, Path]:
+        return {"path": self.path}
+
+    @cached_property
+    def _group(self) -> zarr.Group:
+        return open_group(self.path, RECORDING_SCHEMA, RECORDING_VERSION)
+
+    @cached_property
+    def _events(self) -> EventColumns:
+        return EventColumns(self._group, self.path)
+
+    @cached_property
+    def _ms_index(self) -> Times:
+        return read_rows(array_of(self._group, "events/ms_index", self.path))
+
+    @cached_property
+    def attributes(self) -> dict[str, Any]:
+        """What the writer said: source, conventions, repairs."""
+        return dict(self._group.attrs.asdict())
+
+    @cached_property
+    def sensor_size(self) -> SensorSize:
+        size = self.attributes["sensor_size"]
+        return SensorSize(height=int(size["height"]), width=int(size["width"]))
+
+    @cached_property
+    def event_count(self) -> int:
+        return len(self._events)
+
+    @cached_property
+    def start_us(self) -> int:
+        """Time of the first event (of the first frame where there are no events)."""
+        if self.event_count:
+            return int(self._events.rows(0, 1)[2][0])
+        return int(self._first_frames.t_us[0])
+
+    @cached_property
+    def end_us(self) -> int:
+        """One after the time of the last event (or frame): events(start_us, end_us) are all events."""
+        if self.event_count:
+            return int(self._events.rows(self.event_count - 1, self.event_count)[2][0]) + 1
+        return int(self._first_frames.t_us[-1]) + 1
+
+    def events(self, start_us: int, end_us: int) -> Events:
+        """Events of the half-open window [start_us, end_us); beyond the recording there are none.
+
+        Raises:
+            UserError: the window is empty.
+        """
+        check_window(start_us, end_us)
+        if not self.event_count:
+            return Events.empty(self.sensor_size)
+        index, origin = self._ms_index, self.start_us
+        first_ms = (int(start_us) - origin) // US_PER_MS
+        end_ms = -((origin - int(end_us)) // US_PER_MS)
+        last = len(index) - 1
+        first, end = int(index[min(max(first_ms, 0), last)]), int(index[min(max(end_ms, 0), last)])
+        return self._events.events(first, end, self.sensor_size).window(start_us, end_us)
+
+    @cached_property
+    def frames(self) -> "FrameStream | None":
+        """The camera's frames; None where it has none."""
+        return self._stream("frames")
+
+    @cached_property
+    def truth(self) -> "FrameStream | None":
+        """Held-out reference frames, never used for training; None where there are none."""
+        return self._stream("truth")
+
+    @property
+    def _first_frames(self) -> "FrameStream":
+        if self.frames is None:
+            raise InputFileError(f"{self.path} holds neither events nor frames: nothing has a time in it")
+        return self.frames
+
+    def _stream(self, name: str) -> "FrameStream | None":
+        return FrameStream.opened(self._group, name, self.path) if name in self._group else None
+
+
+class FrameStream:
+    """Frames of a store: len(), [number] and .at(t_us) give uint8 (H, W) gray or (H, W, 3) RGB."""
+
+    def __init__(self, image: zarr.Array, times: dict[str, Times]) -> None:
+        self._image = image
+        self.t_us = times["t_us"]
+        self.exposure_start_us = times["exposure_start_us"]
+        self.exposure_end_us = times["exposure_end_us"]
+
+    @classmethod
+    def opened(cls, group: zarr.Group, name: str, path: Path) -> Self:
+        """The stream `name` of a recording store."""
+        times = {each: read_rows(array_of(group, f"{name}/{each}", path)) for each in _TIMES}
+        return cls(array_of(group, f"{name}/image", path), times)
+
+    def __len__(self) -> int:
+        return len(self.t_us)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one frame."""
+        return self._image.shape[1:]
+
+    def __getitem__(self, number: int) -> NDArray[np.uint8]:
+        place = number + len(self) if number < 0 else number
+        if not 0 <= place < len(self):
+            raise IndexError(f"frame {number} of {len(self)}")
+        return read_rows(self._image, place, place + 1)[0]
+
+    def at(self, t_us: int) -> NDArray[np.uint8]:
+        """The frame nearest in time (mid-exposure); of two as near, the earlier."""
+        return self[self.number_at(t_us)]
+
+    def number_at(self, t_us: int) -> int:
+        """The number of the frame that `at` gives."""
+        after = int(np.searchsorted(self.t_us, t_us, side="left"))
+        if after == 0:
+            return 0
+        if after == len(self) or t_us - self.t_us[after - 1] <= self.t_us[after] - t_us:
+            return after - 1
+        return after

@@ -1,0 +1,68 @@
+"""Compiled loops of the voxel grid; evfi.representation.voxel holds the plain twin and the checks."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(cache=True, nogil=True)
+def add_pixel_events(
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    t: NDArray[np.int64],
+    p: NDArray[np.bool_],
+    start_us: int,
+    end_us: int,
+    grid: NDArray[np.float64],
+) -> None:
+    """Add events with whole-pixel coordinates to grid (bins, H, W)."""
+    bins, height, width = grid.shape
+    scale = (bins - 1) / (end_us - start_us)
+    for i in range(len(t)):
+        time, column, row = t[i], x[i], y[i]
+        if time < start_us or time >= end_us or column < 0 or column >= width or row < 0 or row >= height:
+            continue
+        position = (time - start_us) * scale
+        low = int(position)
+        upper = position - low
+        sign = 1.0 if p[i] else -1.0
+        grid[low, row, column] += sign * (1.0 - upper)
+        if low + 1 < bins:
+            grid[low + 1, row, column] += sign * upper
+
+
+@njit(cache=True, nogil=True)
+def add_subpixel_events(
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    t: NDArray[np.int64],
+    p: NDArray[np.bool_],
+    start_us: int,
+    end_us: int,
+    grid: NDArray[np.float64],
+) -> None:
+    """Add events with sub-pixel coordinates to grid (bins, H, W): bilinear, neighbours outside dropped one by one."""
+    bins, height, width = grid.shape
+    scale = (bins - 1) / (end_us - start_us)
+    for i in range(len(t)):
+        time, column, row = t[i], float(x[i]), float(y[i])
+        # the negated form also drops NaN
+        if time < start_us or time >= end_us or not (-1.0 < column < width and -1.0 < row < height):
+            continue
+        position = (time - start_us) * scale
+        low = int(position)
+        upper = position - low
+        sign = 1.0 if p[i] else -1.0
+        left, top = int(np.floor(column)), int(np.floor(row))
+        for row_step in range(2):
+            yy = top + row_step
+            if yy < 0 or yy >= height:
+                continue
+            for column_step in range(2):
+                xx = left + column_step
+                if xx < 0 or xx >= width:
+                    continue
+                weight = sign * (1.0 - abs(column - xx)) * (1.0 - abs(row - yy))
+                grid[low, yy, xx] += weight * (1.0 - upper)
+                if low + 1 < bins:
+                    grid[low + 1, yy, xx] += weight * upper
