@@ -1,0 +1,209 @@
+"""Compiled kernels of the simulator; `reference.py` is the same arithmetic written plainly.
+
+Pixels are visited row by row, each row through all intervals, so that a row's state stays in the first-level cache.
+A kernel that fills keys (`event_keys`) stops when they may be full and says where to go on: `position` is
+(y, interval, used).
+"""
+
+import numpy as np
+from numba import njit, uint64
+
+from evfi.simulation.event_keys import key_of
+from evfi.simulation.noise import MAX_SHOTS
+from evfi.simulation.random_bits import fraction, mixed
+
+_WORD = 8
+
+
+@njit(cache=True, nogil=True)
+def _key(start_us, after_us, dt_us, y, x, p):
+    """Key of an event `after_us` (unrounded) after an interval's start; it stays within the interval's dt_us."""
+    return key_of(start_us + min(np.int64(after_us), dt_us - 1), y, x, p)
+
+
+@njit(cache=True, nogil=True)
+def _quiet(level, step_pos, step_neg, log_table, guess, guess_scale):
+    """The first and the last gray value g with level - C_neg < log_table[g] < level + C_pos."""
+    top = log_table.size - 1
+    below, above = level - step_neg, level + step_pos
+    high = np.int64(guess[_bin(above, log_table, guess, guess_scale)])
+    high -= log_table[high] >= above
+    while high >= 0 and log_table[high] >= above:
+        high -= 1
+    while high < top and log_table[high + 1] < above:
+        high += 1
+    low = np.int64(guess[_bin(below, log_table, guess, guess_scale)])
+    low += log_table[low] <= below
+    while low <= top and log_table[low] <= below:
+        low += 1
+    while low > 0 and log_table[low - 1] > below:
+        low -= 1
+    return low, high
+
+
+@njit(cache=True, nogil=True)
+def _bin(log_value, log_table, guess, guess_scale):
+    return max(0, min(guess.size - 1, int((log_value - log_table[0]) * guess_scale)))
+
+
+@njit(cache=True, nogil=True)
+def quiet_range(level, contrast_pos, contrast_neg, log_table, guess, guess_scale, low, high):
+    """For each pixel the smallest and the largest gray value at which it stays silent, into low and high (H, W)."""
+    for y in range(level.shape[0]):
+        for x in range(level.shape[1]):
+            low[y, x], high[y, x] = _quiet(
+                level[y, x], contrast_pos[y, x], contrast_neg[y, x], log_table, guess, guess_scale
+            )
+
+
+@njit(cache=True, nogil=True)
+def _leaving(now, low, high, flags, words, hits):
+    """Columns of a row whose gray value left [low, high], into hits; returns their number. Compiles to SIMD."""
+    for x in range(now.size):
+        flags[x] = (now[x] > high[x]) | (now[x] < low[x])
+    number = 0
+    for word in range(words.size):
+        if words[word] != 0:
+            for x in range(_WORD * word, _WORD * word + _WORD):
+                hits[number] = x
+                number += flags[x]
+    return number
+
+
+@njit(cache=True, nogil=True)
+def fill_quiet(
+    gray, t_us, origin_us, log_table, guess, guess_scale, contrast_pos, contrast_neg, refractory_us,
+    level, last_us, low, high, keys, room, position,
+):  # fmt: skip
+    """Events of sensors without leak and shot noise: only pixels that leave their quiet range are looked at.
+
+    gray: (n + 1, H, W) uint8 or uint16, indices of log_table; room: what one row may need in one interval.
+    Returns True when all is done, False when fewer than `room` places are left in `keys`.
+    """
+    intervals, height, width = gray.shape[0] - 1, gray.shape[1], gray.shape[2]
+    flags = np.zeros((width + _WORD - 1) // _WORD * _WORD, np.uint8)
+    words, hits = flags.view(np.uint64), np.empty(flags.size + _WORD, np.int64)
+    first_k, used = position[1], position[2]
+    for y in range(position[0], height):
+        for k in range(first_k, intervals):
+            if used + room > keys.size:
+                position[0], position[1], position[2] = y, k, used
+                return False
+            start_us, dt_us = t_us[k] - t_us[0], t_us[k + 1] - t_us[k]
+            after_origin_us = np.float64(t_us[k] - origin_us)
+            for hit in range(_leaving(gray[k + 1, y], low[y], high[y], flags, words, hits)):
+                x = hits[hit]
+                prev, new = log_table[gray[k, y, x]], log_table[gray[k + 1, y, x]]
+                rising = new > prev
+                step = contrast_pos[y, x] if rising else -contrast_neg[y, x]
+                us_per_log = dt_us / (new - prev)
+                here, last = level[y, x], last_us[y, x]
+                crossing = here + step
+                while (prev < crossing <= new) if rising else (new <= crossing < prev):
+                    after_us = (crossing - prev) * us_per_log
+                    if after_origin_us + after_us - last >= refractory_us:
+                        keys[used] = _key(start_us, after_us, dt_us, y, x, rising)
+                        used += 1
+                        last = after_origin_us + after_us
+                    here = crossing
+                    crossing = here + step
+                level[y, x], last_us[y, x] = here, last
+                low[y, x], high[y, x] = _quiet(
+                    here, contrast_pos[y, x], contrast_neg[y, x], log_table, guess, guess_scale
+                )
+        first_k = 0
+    position[0], position[1], position[2] = height, 0, used
+    return True
+
+
+@njit(cache=True, nogil=True)
+def fill_noisy(
+    gray, t_us, origin_us, log_table, contrast_pos, contrast_neg, drift_per_us, refractory_us,
+    shot_seed, shot_mean, shot_none, first_interval, gray_shift, level, last_us, keys, room, position,
+):  # fmt: skip
+    """Events of sensors with leak or shot noise; arguments as in fill_quiet.
+
+    drift_per_us: (H, W) what leak adds to the log intensity per microsecond. shot_mean, shot_none: (n, 256) expected
+    number of shot events in each interval at each 8-bit gray value, and the probability of none.
+    """
+    intervals, height, width = gray.shape[0] - 1, gray.shape[1], gray.shape[2]
+    shots = np.empty(MAX_SHOTS, np.uint64)
+    shooting = shot_mean.size > 0
+    first_k, used = position[1], position[2]
+    for y in range(position[0], height):
+        for k in range(first_k, intervals):
+            if used + room > keys.size:
+                position[0], position[1], position[2] = y, k, used
+                return False
+            from_us, to_us = np.float64(t_us[k] - origin_us), np.float64(t_us[k + 1] - origin_us)
+            interval_bits = mixed(uint64(shot_seed) + uint64(first_interval + k))
+            for x in range(width):
+                prev = log_table[gray[k, y, x]] + drift_per_us[y, x] * from_us
+                new = log_table[gray[k + 1, y, x]] + drift_per_us[y, x] * to_us
+                number = 0
+                if shooting:
+                    bits = mixed(interval_bits + uint64(y * width + x))
+                    value = gray[k, y, x] >> gray_shift
+                    if fraction(bits) >= shot_none[k, value]:
+                        number = _shots(bits, shot_mean[k, value], shot_none[k, value], shots)
+                if number == 0 and level[y, x] - contrast_neg[y, x] < new < level[y, x] + contrast_pos[y, x]:
+                    continue
+                used = _merged_events(
+                    keys, used, y, x, prev, new, contrast_pos[y, x], contrast_neg[y, x], t_us[k] - t_us[0],
+                    t_us[k + 1] - t_us[k], from_us, refractory_us, level, last_us, shots[:number],
+                )  # fmt: skip
+        first_k = 0
+    position[0], position[1], position[2] = height, 0, used
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _shots(bits, mean, none, shots):
+    """Number of shot events (Poisson, by inversion); their random bits, sorted, into `shots`.
+
+    The upper 53 bits of one are its time as a part of the interval, the lowest is its polarity.
+    """
+    number, term, total = 0, none, none
+    while fraction(bits) >= total and number < MAX_SHOTS:
+        number += 1
+        term *= mean / number
+        total += term
+    for i in range(number):
+        drawn = mixed(bits + uint64(i + 1))
+        j = i
+        while j > 0 and shots[j - 1] > drawn:
+            shots[j] = shots[j - 1]
+            j -= 1
+        shots[j] = drawn
+    return number
+
+
+@njit(cache=True, nogil=True)
+def _merged_events(
+    keys, used, y, x, prev, new, contrast_pos, contrast_neg, start_us, dt_us, from_us, refractory_us,
+    level, last_us, shots,
+):  # fmt: skip
+    """Crossings and shot events of one pixel in one interval, in the order of time (a crossing first)."""
+    rising = new > prev
+    step = contrast_pos if rising else -contrast_neg
+    us_per_log = dt_us / (new - prev) if new != prev else 0.0
+    here, last, shot = level[y, x], last_us[y, x], 0
+    while True:
+        crossing = here + step
+        crossed = (prev < crossing <= new) if rising else (new <= crossing < prev)
+        if not crossed and shot == shots.size:
+            break
+        after_us = (crossing - prev) * us_per_log if crossed else np.inf
+        p = rising
+        if shot < shots.size and fraction(shots[shot]) * dt_us < after_us:
+            after_us = fraction(shots[shot]) * dt_us
+            p = (shots[shot] & uint64(1)) == uint64(1)
+            shot += 1
+        else:
+            here = crossing
+        if from_us + after_us - last >= refractory_us:
+            keys[used] = _key(start_us, after_us, dt_us, y, x, p)
+            used += 1
+            last = from_us + after_us
+    level[y, x], last_us[y, x] = here, last
+    return used

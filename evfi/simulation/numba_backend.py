@@ -1,0 +1,72 @@
+"""The compiled backend: the same events as `reference.py`, bit for bit."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evfi.simulation import esim_kernels as kernels
+from evfi.simulation.event_keys import events_of, sorted_keys
+from evfi.simulation.intensity import LogTable, gray_shift
+from evfi.simulation.noise import MAX_SHOTS, shot_tables
+from evfi.simulation.pixels import PixelModel, PixelState
+from evfi.types import Events
+
+_FIRST_EVENTS_PER_PIXEL = 2
+
+
+def advance(model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable) -> Events:
+    """Events of the intervals between n + 1 frames, in canonical order; `state` moves to the last of them.
+
+    indices: (n + 1, H, W) uint8 or uint16 into the table, the first frame being the one that `state` stands at;
+    t_us: (n + 1,) increasing, in all at most LONGEST_US.
+    """
+    indices = np.ascontiguousarray(indices)
+    noisy = model.drift_per_us is not None or model.shot_rate_hz > 0
+    fill = (_noisy_fill if noisy else _quiet_fill)(model, state, indices, t_us, table)
+    room = indices.shape[2] * _most_events_of_a_pixel(model, t_us, table)
+    keys = np.empty(indices[0].size * _FIRST_EVENTS_PER_PIXEL + room, np.uint64)
+    position = np.zeros(3, np.int64)
+    while not fill(keys, room, position):
+        larger = np.empty(2 * keys.size, np.uint64)
+        larger[: position[2]] = keys[: position[2]]
+        keys = larger
+    state.interval += len(t_us) - 1
+    keys = sorted_keys(keys[: position[2]], t_us[-1] - t_us[0])
+    return events_of(keys, int(t_us[0]), model.sensor_size)
+
+
+def _quiet_fill(
+    model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable
+) -> Callable[..., bool]:
+    if state.quiet is None:
+        low, high = np.empty_like(indices[0]), np.empty_like(indices[0])
+        kernels.quiet_range(
+            state.level, model.contrast_pos, model.contrast_neg, table.values, table.guess, table.guess_scale, low, high
+        )
+        state.quiet = low, high
+    return partial(
+        kernels.fill_quiet, indices, t_us, state.origin_us, table.values, table.guess, table.guess_scale,
+        model.contrast_pos, model.contrast_neg, model.refractory_us, state.level, state.last_us, *state.quiet,
+    )  # fmt: skip
+
+
+def _noisy_fill(
+    model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable
+) -> Callable[..., bool]:
+    drift = model.drift_per_us if model.drift_per_us is not None else np.zeros(indices.shape[1:])
+    return partial(
+        kernels.fill_noisy, indices, t_us, state.origin_us, table.values, model.contrast_pos, model.contrast_neg, drift,
+        model.refractory_us, model.shot_seed, *shot_tables(model, np.diff(t_us)), state.interval,
+        gray_shift(indices.dtype), state.level, state.last_us,
+    )  # fmt: skip
+
+
+def _most_events_of_a_pixel(model: PixelModel, t_us: NDArray[np.int64], table: LogTable) -> int:
+    """An upper bound for one interval: the whole range of the table and the drift, at the least threshold."""
+    change = table.values[-1] - table.values[0]
+    if model.drift_per_us is not None:
+        change += model.drift_per_us.max() * np.diff(t_us).max()
+    least = min(model.contrast_pos.min(), model.contrast_neg.min())
+    return int(np.ceil(change / least)) + 2 + MAX_SHOTS

@@ -1,0 +1,151 @@
+"""Options of the event simulator, and its named presets with their sources."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from evfi.errors import UserError
+from evfi.options import Options
+from evfi.versions import ALGO_VERSIONS
+
+SIMULATION_ALGO_VERSION = ALGO_VERSIONS["simulation"]
+"""Raised when equal inputs and options begin to give other events."""
+
+MIN_CONTRAST = 0.001
+"""The smallest threshold: below it one step of an 8-bit frame would make hundreds of events."""
+
+Threshold = Annotated[float, Field(ge=MIN_CONTRAST)]
+
+
+class UniformDraw(Options):
+    """A contrast threshold drawn once per clip from U(low, high); log-intensity units."""
+
+    kind: Literal["uniform"] = "uniform"
+    low: Threshold
+    high: Threshold
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} must not exceed high {self.high}")
+        return self
+
+
+class NormalDraw(Options):
+    """A contrast threshold drawn once per clip from N(mean, sigma), clipped to [low, high]; log-intensity units."""
+
+    kind: Literal["normal"] = "normal"
+    mean: PositiveFloat
+    sigma: NonNegativeFloat
+    low: Threshold = 0.01
+    high: Threshold | None = None
+
+
+class RatioDraw(Options):
+    """The OFF threshold as the ON threshold times N(mean, sigma), clipped to [low, high]; drawn once per clip."""
+
+    kind: Literal["ratio"] = "ratio"
+    mean: PositiveFloat = 1.0
+    sigma: NonNegativeFloat = 0.1
+    low: Threshold = 0.01
+    high: Threshold | None = None
+
+
+Draw = Annotated[UniformDraw | NormalDraw, Field(discriminator="kind")]
+DependentDraw = Annotated[UniformDraw | NormalDraw | RatioDraw, Field(discriminator="kind")]
+
+
+class NoiseOptions(Options):
+    """What a real sensor adds. Every term is off by default and drawn from the simulation's seed.
+
+    Refractory time is not here: it belongs to the pixel and stands in `SimulationOptions.refractory_us`.
+    """
+
+    threshold_sigma: NonNegativeFloat = 0.0
+    """Standard deviation of both thresholds from pixel to pixel; log-intensity units."""
+
+    leak_rate_hz: NonNegativeFloat = 0.0
+    """ON events per second and pixel without any change of light."""
+
+    leak_spread_decades: NonNegativeFloat = 0.0
+    """Standard deviation of log10 of the leak rate from pixel to pixel."""
+
+    shot_rate_hz: NonNegativeFloat = 0.0
+    """Random events (ON and OFF alike) per second of a black pixel; a white one has a quarter of it."""
+
+    hot_pixels: tuple[tuple[int, int], ...] = ()
+    """Given hot pixels as (y, x)."""
+
+    hot_pixel_count: int = Field(default=0, ge=0)
+    """Further hot pixels, drawn."""
+
+    hot_pixel_rate_hz: PositiveFloat = 200.0
+    """ON events per second of a hot pixel without any change of light."""
+
+    jitter_us: NonNegativeFloat = 0.0
+    """Standard deviation of the read-out's error of an event's time, microseconds."""
+
+
+class SimulationOptions(Options):
+    """How video becomes events; defaults are the preset `evtexture`.
+
+    Give a preset and, where wished, single fields that override it: `SimulationOptions(preset="esim_py",
+    contrast_pos=0.1)`. Thresholds are in log-intensity units, each a number or a draw.
+    """
+
+    preset: Literal["evtexture", "esim_py"] = "evtexture"
+    law: Literal["esim_py"] = "esim_py"
+    contrast_pos: Threshold | Draw = UniformDraw(low=0.05, high=0.5)
+    contrast_neg: Threshold | DependentDraw = RatioDraw(mean=1.0, sigma=0.1, low=0.02, high=0.5)
+    refractory_us: int = Field(default=100, ge=0)
+    log_eps: float = Field(default=1e-3, gt=0, le=1)
+    upsample: Literal["none", "linear", "dis"] = "dis"
+    max_subframes: PositiveInt = 16
+    backend: Literal["numba", "reference"] = "numba"
+    noise: NoiseOptions = NoiseOptions()
+
+    @field_validator("contrast_pos", "contrast_neg", mode="before")
+    @classmethod
+    def _large_enough(cls, given: Any) -> Any:
+        """Said here in one line; the union would say it once for each of its members."""
+        if isinstance(given, int | float) and not given >= MIN_CONTRAST:
+            raise ValueError(f"a contrast threshold must be at least {MIN_CONTRAST}, got {given}")
+        return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_from_preset(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        preset = given.get("preset", "evtexture")
+        if not isinstance(preset, str) or preset not in PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
+        return {**PRESETS[preset], "preset": preset, **given}
+
+    def replaced(self, **changes: object) -> Self:
+        """A validated copy with some fields changed.
+
+        Raises:
+            UserError: `preset` is among the changes (its values would be hidden by the present ones).
+        """
+        if "preset" in changes:
+            raise UserError("a preset cannot be replaced in finished options: build new SimulationOptions(preset=...)")
+        return super().replaced(**changes)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Kai et al., "EvTexture", ICML 2024: thresholds per clip, esim_py's law. The one for training; the fields' defaults
+    # are its values.
+    "evtexture": {},
+    # Gehrig et al., "Video to Events", CVPR 2020; rpg_vid2e/esim_py and its example: the simulator alone, on frames
+    # that are dense enough.
+    "esim_py": {
+        "law": "esim_py",
+        "contrast_pos": 0.2,
+        "contrast_neg": 0.2,
+        "refractory_us": 0,
+        "log_eps": 1e-3,
+        "upsample": "none",
+    },
+}
