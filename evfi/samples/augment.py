@@ -1,0 +1,86 @@
+"""Random crop, flips, transposition and time reversal, applied to frames and events alike."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from evfi.errors import UserError
+from evfi.representation import transforms
+from evfi.samples.options import AugmentOptions
+from evfi.samples.sample import Image, Sample
+from evfi.types import Events
+
+
+def augment(sample: Sample, options: AugmentOptions, rng: np.random.Generator) -> Sample:
+    """A changed copy of the sample. The random numbers drawn do not depend on the sample's content.
+
+    Raises:
+        UserError: the crop is larger than the frame.
+    """
+    across, down, *flags = rng.random(6)
+    if options.crop:
+        sample = crop(sample, options.crop, down, across)
+    changes = (options.flip_horizontal, options.flip_vertical, options.transpose, options.reverse_time)
+    for allowed, flag, change in zip(
+        changes, flags, (flip_horizontal, flip_vertical, transpose, reverse_time), strict=True
+    ):
+        if allowed and flag < 0.5:
+            sample = change(sample)
+    return sample
+
+
+def crop(sample: Sample, side: int, down: float, across: float) -> Sample:
+    """A square of `side` pixels; down and across in [0, 1) choose where it lies."""
+    height, width = sample.frame0.shape[:2]
+    if side > height or side > width:
+        raise UserError(f"a crop of {side} pixels does not fit into a frame of {width}x{height}: choose a smaller crop")
+    top, left = int(down * (height - side + 1)), int(across * (width - side + 1))
+    return _changed(
+        sample,
+        lambda image: image[top : top + side, left : left + side],
+        lambda events: transforms.crop(events, top, left, side, side),
+    )
+
+
+def flip_horizontal(sample: Sample) -> Sample:
+    """Mirror left and right."""
+    return _changed(sample, lambda image: image[:, ::-1], transforms.flip_horizontal)
+
+
+def flip_vertical(sample: Sample) -> Sample:
+    """Mirror top and bottom."""
+    return _changed(sample, lambda image: image[::-1], transforms.flip_vertical)
+
+
+def transpose(sample: Sample) -> Sample:
+    """Exchange rows and columns."""
+    return _changed(sample, lambda image: image.swapaxes(0, 1), transforms.transpose)
+
+
+def reverse_time(sample: Sample) -> Sample:
+    """Play the sample backwards: frames exchanged, events mirrored in the window, polarity flipped."""
+    return replace(
+        sample,
+        frame0=sample.frame1,
+        frame1=sample.frame0,
+        before=sample.after,
+        after=sample.before,
+        t_us=sample.t0_us + sample.t1_us - sample.t_us,
+        events=transforms.reverse_time(sample.events, sample.t0_us, sample.t1_us),
+    )
+
+
+def _changed(sample: Sample, image: Callable[[Image], Image], events: Callable[[Events], Events]) -> Sample:
+    def optional(frame: Image | None) -> Image | None:
+        return None if frame is None else image(frame)
+
+    return replace(
+        sample,
+        frame0=image(sample.frame0),
+        frame1=image(sample.frame1),
+        target=optional(sample.target),
+        before=optional(sample.before),
+        after=optional(sample.after),
+        events=events(sample.events),
+    )

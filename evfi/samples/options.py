@@ -1,0 +1,45 @@
+"""Options of the sample index and of augmentation."""
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import Field
+
+from evfi.options import Options
+
+Skip = Annotated[int, Ge(1)]
+
+
+class SamplesOptions(Options):
+    """Which samples an index holds.
+
+    A skip of n holds out the n frames between two boundary frames n+1 apart; each is a target.
+    """
+
+    septuplet_train_skips: tuple[Skip, ...] = (1, 3, 5)
+    septuplet_test_skips: tuple[Skip, ...] = (1, 5)
+    recording_train_skips: tuple[Skip, ...] = (1,)
+    recording_test_skips: tuple[Skip, ...] = (1,)
+    slide: bool = Field(default=True, description="groups of a recording overlap, one starting at every frame")
+    validation_fraction: Annotated[float, Ge(0), Lt(1)] = Field(
+        default=0.1, description="share of the training set held out, by whole folders of the septuplet list"
+    )
+    max_interval_ratio: Annotated[float, Gt(1)] = Field(
+        default=1.5, description="a frame interval longer than this many median intervals breaks a group"
+    )
+    time_split_train: Annotated[float, Gt(0), Lt(1)] = Field(
+        default=0.7, description="split 'time': the first part of the recording that trains"
+    )
+    time_split_gap: Annotated[float, Ge(0), Le(0.5)] = Field(
+        default=0.05, description="split 'time': the part of the recording left out between training and test"
+    )
+
+
+class AugmentOptions(Options):
+    """Random changes of a training sample, the same for its frames and its events."""
+
+    crop: Annotated[int, Ge(0)] = Field(default=0, description="side of the square crop in pixels; 0 keeps the frame")
+    flip_horizontal: bool = True
+    flip_vertical: bool = True
+    reverse_time: bool = True
+    transpose: bool = False

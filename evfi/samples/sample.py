@@ -1,0 +1,61 @@
+"""One training or test item: boundary frames, events between them, and the frame to predict."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evfi.errors import UserError
+from evfi.types import Events, SensorSize
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sample:
+    """Images are uint8 (H, W, 3) RGB (gray replicated); events lie in [t0_us, t1_us) on the frames' pixels.
+
+    `target` is None at inference; `before` and `after` are the context frames at the same spacing outside the pair,
+    None where there is none.
+    """
+
+    sample_id: str
+    sequence: str
+    frame0: Image
+    frame1: Image
+    target: Image | None
+    events: Events
+    t0_us: int
+    t1_us: int
+    t_us: int
+    before: Image | None = None
+    after: Image | None = None
+
+    def __post_init__(self) -> None:
+        if not self.t0_us < self.t_us < self.t1_us:
+            raise UserError(
+                f"sample {self.sample_id}: the target time must lie between the boundary frames, "
+                f"got t0 {self.t0_us}, t {self.t_us}, t1 {self.t1_us} µs"
+            )
+        if self.frame0.shape != self.frame1.shape or self.frame0.shape[:2] != (
+            self.events.sensor_size.height,
+            self.events.sensor_size.width,
+        ):
+            raise UserError(
+                f"sample {self.sample_id}: frames and events must share one size, got frames "
+                f"{self.frame0.shape[:2]} and {self.frame1.shape[:2]}, events {self.events.sensor_size}"
+            )
+
+    @property
+    def tau(self) -> float:
+        """Where the target lies between the boundary frames, in (0, 1)."""
+        return (self.t_us - self.t0_us) / (self.t1_us - self.t0_us)
+
+    @property
+    def sensor_size(self) -> SensorSize:
+        return self.events.sensor_size
+
+
+def as_rgb(image: Image) -> Image:
+    """A gray (H, W) image as (H, W, 3); a colour one unchanged."""
+    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image

@@ -1,0 +1,74 @@
+"""Frames and events change together."""
+
+import numpy as np
+import pytest
+
+from evfi.errors import UserError
+from evfi.samples import augment as augmenting
+from evfi.samples.options import AugmentOptions
+from evfi.samples.sample import Sample
+from evfi.types import Events, SensorSize
+
+SIZE = SensorSize(height=12, width=16)
+
+
+def sample_with_marks() -> Sample:
+    """A bright pixel in frame0 and one event exactly on it; the same in frame1 at another place."""
+    frames = np.zeros((3, SIZE.height, SIZE.width, 3), np.uint8)
+    frames[0, 3, 5], frames[1, 7, 9], frames[2, 5, 7] = 255, 255, 255
+    events = Events(
+        x=np.array([5, 9], np.uint16),
+        y=np.array([3, 7], np.uint16),
+        t=np.array([1000, 1999], np.int64),
+        p=np.array([False, True]),
+        sensor_size=SIZE,
+    )
+    return Sample("a", "s", frames[0], frames[1], frames[2], events, 1000, 2000, 1400, before=frames[0], after=None)
+
+
+@pytest.mark.parametrize("change", ["flip_horizontal", "flip_vertical", "transpose"])
+def test_an_event_stays_on_its_pixel(change: str) -> None:
+    changed = getattr(augmenting, change)(sample_with_marks())
+    first, second = zip(changed.events.y.tolist(), changed.events.x.tolist(), strict=True)
+    assert changed.frame0[first].min() == 255
+    assert changed.frame1[second].min() == 255
+    assert changed.frame0.shape[:2] == (changed.sensor_size.height, changed.sensor_size.width)
+
+
+def test_a_crop_moves_events_with_the_pixels_and_drops_those_outside() -> None:
+    cropped = augmenting.crop(sample_with_marks(), 6, 0.3, 0.3)
+    assert cropped.frame0.shape == (6, 6, 3)
+    assert len(cropped.events) == 1
+    assert cropped.frame0[cropped.events.y[0], cropped.events.x[0]].min() == 255
+
+
+def test_reversed_time_exchanges_frames_and_keeps_events_in_the_window() -> None:
+    original = sample_with_marks()
+    reverse = augmenting.reverse_time(original)
+    assert (reverse.frame0 == original.frame1).all()
+    assert reverse.before is None
+    assert reverse.after is not None
+    assert reverse.events.t.tolist() == [1000, 1999]
+    assert reverse.events.p.tolist() == [False, True]
+    assert reverse.tau == pytest.approx(1 - original.tau)
+
+
+def test_equal_seeds_give_equal_samples_and_random_numbers_do_not_depend_on_the_content() -> None:
+    options = AugmentOptions(crop=8, transpose=True)
+    results = [augmenting.augment(sample_with_marks(), options, np.random.default_rng(7)) for _ in range(2)]
+    assert (results[0].frame0 == results[1].frame0).all()
+    generator, plain = np.random.default_rng(7), np.random.default_rng(7)
+    augmenting.augment(sample_with_marks(), AugmentOptions(), generator)
+    plain.random(6)
+    assert generator.random() == plain.random()
+
+
+def test_a_crop_larger_than_the_frame_is_refused() -> None:
+    with pytest.raises(UserError, match="does not fit"):
+        augmenting.augment(sample_with_marks(), AugmentOptions(crop=13), np.random.default_rng(0))
+
+
+def test_a_target_outside_the_pair_is_refused() -> None:
+    original = sample_with_marks()
+    with pytest.raises(UserError, match="between the boundary frames"):
+        Sample("a", "s", original.frame0, original.frame1, None, original.events, 1000, 2000, 2000)
