@@ -1,0 +1,168 @@
+"""What a family declares: its stages, their recipes, its options. Data that workflow, trainer and evaluator read alike.
+
+Nothing heavy is imported here: the torch side of a family lies in one module, named by its dotted path, that is
+imported on first use. Its functions are described in `evfi.models.implementation`.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
+
+from annotated_types import Ge, Gt, Le
+from pydantic import Field
+
+from evfi.errors import UserError
+from evfi.options import Options
+from evfi.samples.options import AugmentOptions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from evfi.models.batch import Batch
+    from evfi.models.implementation import Implementation, Predictions
+    from evfi.samples.sample import Sample
+
+
+class Recipe(Options):
+    """What changes the result of a training stage. A family with losses of its own extends it."""
+
+    learning_rate: Annotated[float, Gt(0)] = Field(description="Adam's learning rate at its highest")
+    schedule: Literal["step", "cosine", "one_cycle"] = Field(
+        default="step", description="step: x lr_decay every lr_decay_epochs; cosine: to 0; one_cycle: up, then to 0"
+    )
+    lr_decay: Annotated[float, Gt(0), Le(1)] = 0.1
+    lr_decay_epochs: Annotated[float, Gt(0)] = 12
+    warmup_steps: Annotated[int, Ge(0)] = Field(default=0, description="the rate rises linearly over the first steps")
+    epochs: Annotated[int, Gt(0)] = Field(description="passes over the training samples")
+    steps: Annotated[int, Gt(0)] | None = Field(
+        default=None, description="steps instead of epochs; the schedule's epochs scale in proportion"
+    )
+    batch_size: Annotated[int, Gt(0)] = Field(description="the global batch, whatever the number of devices")
+    augment: AugmentOptions = AugmentOptions()
+    grad_clip: Annotated[float, Gt(0)] | None = Field(
+        default=None, description="the gradient's norm over all parameters is cut down to this"
+    )
+    precision: Literal["fp32", "bf16"] = Field(
+        default="fp32", description="of convolutions while training; weights, losses and last layers stay float32"
+    )
+    threads: Annotated[int, Gt(0)] = Field(
+        default=1, description="of one operation (intra-op); one and two threads differ in the last bits"
+    )
+    validation_every: Annotated[int, Gt(0)] = Field(default=1000, description="steps")
+    validation_samples: Annotated[int, Ge(0)] = Field(default=32, description="spread evenly over the validation rows")
+    journal_every: Annotated[int, Gt(0)] = Field(default=10, description="steps that one journal line averages")
+    seed: Annotated[int, Ge(0)] = 0
+
+    def overridden(self, changes: Mapping[str, Any]) -> Self:
+        """A validated copy with some fields changed; nested options are changed field by field, too.
+
+        Raises:
+            UserError: an unknown field or a value that is not allowed (pydantic's ValidationError is a ValueError).
+        """
+        return type(self).model_validate(_merged(self.model_dump(), changes))
+
+    def total_steps(self, samples: int) -> int:
+        """Steps of the whole stage on a training set of that many samples."""
+        return self.steps if self.steps is not None else -(-self.epochs * samples // self.batch_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One training step of a family.
+
+    Attributes:
+        trains: names of the model's submodules that change.
+        needs: stages whose exported weights it starts from; their modules stay frozen unless named in `trains`.
+        recipe: the numbers of the paper, the default.
+        source: where these numbers stand.
+        loss: the loss in words.
+    """
+
+    name: str
+    trains: tuple[str, ...]
+    needs: tuple[str, ...]
+    recipe: Recipe
+    source: str
+    loss: str
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A kind of model: what it is called, how it is built, and the stages that train it.
+
+    Attributes:
+        label: its name in reports.
+        implementation: dotted path of the module with its torch side.
+        model_options: the options class that `build` takes.
+        inference_options: fields of it that leave weights valid (they change only how a frame is predicted).
+    """
+
+    name: str
+    label: str
+    implementation: str
+    model_options: type[Options]
+    stages: tuple[Stage, ...]
+    inference_options: frozenset[str] = frozenset()
+
+    def stage(self, name: str) -> Stage:
+        """The stage of that name.
+
+        Raises:
+            UserError: there is none.
+        """
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        names = ", ".join(stage.name for stage in self.stages)
+        raise UserError(f"the family {self.name} has no stage {name!r}; its stages are {names}")
+
+    @property
+    def last_stage(self) -> Stage:
+        return self.stages[-1]
+
+    def modules_of(self, stage: str) -> tuple[str, ...]:
+        """Submodules in a stage's weights file: its own and those of all stages it starts from, in that order."""
+        found: dict[str, None] = {}
+        for needed in self.stage(stage).needs:
+            found.update(dict.fromkeys(self.modules_of(needed)))
+        found.update(dict.fromkeys(self.stage(stage).trains))
+        return tuple(found)
+
+    def options(self, **options: Any) -> Options:
+        """Model options of this family, validated."""
+        return self.model_options.model_validate(options)
+
+    def load(self) -> "Implementation":
+        """The torch side; imports torch."""
+        return cast("Implementation", importlib.import_module(self.implementation))
+
+    def build(self, options: Options | None = None) -> "nn.Module":
+        """A model with fresh weights."""
+        return self.load().build(options if options is not None else self.options())
+
+    def prepare(self, sample: "Sample") -> "Batch":
+        """The tensors of one sample, without a batch dimension; runs in the loader's worker."""
+        return self.load().prepare(sample)
+
+    def collate(self, inputs: "Sequence[Batch]") -> "Batch":
+        """One batch of prepared samples of one size."""
+        return self.load().collate(inputs)
+
+    def objective(self, stage: Stage, model: "nn.Module", recipe: Recipe) -> "nn.Module":
+        """Model and loss as one module: `objective(batch)` gives a `StageLoss`, with gradients for `stage.trains`."""
+        return self.load().objective(stage, model, recipe)
+
+    def predict(self, model: "nn.Module", inputs: "Batch") -> "Predictions":
+        """Predicted frames, clamped to [0, 1], without gradients."""
+        return self.load().predict(model, inputs)
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = _merged(old, value)
+        merged[key] = value
+    return merged

@@ -1,0 +1,110 @@
+"""TimeLens' losses, one a stage. Modules before the trained one run frozen, without gradients."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from evfi.errors import UserError
+from evfi.models.family import Recipe, Stage
+from evfi.models.implementation import StageLoss
+from evfi.models.timelens.inputs import Inputs
+from evfi.models.timelens.manifest import TimeLensRecipe
+from evfi.models.timelens.network import TimeLens
+from evfi.nn.losses import ImageLoss, image_loss
+from evfi.nn.warp import Warped
+
+
+class Objective(nn.Module):
+    """Batch to StageLoss for one stage."""
+
+    def __init__(self, module: str, model: TimeLens, recipe: TimeLensRecipe) -> None:
+        super().__init__()
+        self.model = model
+        self._stage_loss = _STAGE_LOSSES[module]
+        self._terms = _terms(recipe)
+
+    def forward(self, inputs: Inputs) -> StageLoss:
+        if inputs.target is None:
+            raise UserError("training needs samples with a target frame; these have none")
+        images, frame = self._stage_loss(self.model, inputs)
+        total = frame.new_zeros(())
+        parts: dict[str, Tensor] = {}
+        for term in self._terms:
+            value = torch.stack([term.loss(image, inputs.target) for image in images]).sum()
+            total = total + term.weight * value
+            parts[term.name] = value.detach()
+        return StageLoss(total=total, parts=parts, frame=frame.detach())
+
+
+def objective(stage: Stage, model: TimeLens, recipe: Recipe) -> Objective:
+    """Model and loss of a stage as one module.
+
+    Raises:
+        UserError: a recipe of another family, or one that weighs every term with zero.
+    """
+    if not isinstance(recipe, TimeLensRecipe):
+        raise UserError(f"stage {stage.name} of timelens needs a TimeLensRecipe, got {type(recipe).__name__}")
+    (module,) = stage.trains
+    return Objective(module, model, recipe)
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    name: str
+    weight: float
+    loss: ImageLoss
+
+
+def _terms(recipe: TimeLensRecipe) -> tuple[_Term, ...]:
+    terms = [_Term(recipe.pixel, recipe.pixel_weight, image_loss(recipe.pixel))]
+    if recipe.perceptual != "none":
+        terms.append(_Term(recipe.perceptual, recipe.perceptual_weight, image_loss(recipe.perceptual)))
+    if not any(term.weight for term in terms):
+        raise UserError("pixel_weight and perceptual_weight are both 0, nothing would be trained: set one of them")
+    return tuple(terms)
+
+
+# Each gives the images that the loss compares with the target, and the frame to show in validation.
+_StageLoss = Callable[[TimeLens, Inputs], tuple[tuple[Tensor, ...], Tensor]]
+
+
+def _synthesis(model: TimeLens, inputs: Inputs) -> tuple[tuple[Tensor, ...], Tensor]:
+    frame = model.synthesised(inputs)
+    return (frame,), frame
+
+
+def _warp(model: TimeLens, inputs: Inputs) -> tuple[tuple[Tensor, ...], Tensor]:
+    warping = model.warped(inputs)
+    return (warping.warped0.image, warping.warped1.image), _mean_of_valid(warping.warped0, warping.warped1)
+
+
+def _refinement(model: TimeLens, inputs: Inputs) -> tuple[tuple[Tensor, ...], Tensor]:
+    with torch.no_grad():
+        synthesised, warping = model.synthesised(inputs), model.warped(inputs)
+    refinement = model.refined(warping, synthesised)
+    refined0, refined1 = refinement.refined0, refinement.refined1
+    return (refined0.image, refined1.image), _mean_of_valid(refined0, refined1)
+
+
+def _attention(model: TimeLens, inputs: Inputs) -> tuple[tuple[Tensor, ...], Tensor]:
+    with torch.no_grad():
+        synthesised, warping = model.synthesised(inputs), model.warped(inputs)
+        refinement = model.refined(warping, synthesised)
+    frame = model.attended(inputs, warping, refinement, synthesised).frame
+    return (frame,), frame
+
+
+_STAGE_LOSSES: dict[str, _StageLoss] = {
+    "synthesis": _synthesis,
+    "warp": _warp,
+    "refinement": _refinement,
+    "attention": _attention,
+}
+
+
+def _mean_of_valid(side0: Warped, side1: Warped) -> Tensor:
+    """The mean of both sides; where one of them had no source, the other alone."""
+    valid0, valid1 = (~side0.invalid).float(), (~side1.invalid).float()
+    return (side0.image * valid0 + side1.image * valid1) / (valid0 + valid1).clamp(min=1)

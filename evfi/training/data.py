@@ -1,0 +1,134 @@
+"""Training batches and validation samples from a sample index."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from evfi.errors import EvfiError
+from evfi.models.batch import Batch
+from evfi.models.family import Family, Recipe
+from evfi.samples.augment import augment
+from evfi.samples.options import AugmentOptions
+from evfi.samples.reader import SampleReader
+from evfi.samples.sample import Sample
+from evfi.training.options import Runtime
+from evfi.training.sampler import Draws, StepBatches, draws_of_step
+
+_DEAD_WORKER = "DataLoader worker"
+_PREFETCHED = 4
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnSamples(Dataset[Batch | EvfiError]):
+    """Maps a draw number to a family's inputs: read, augmented, prepared. Sent to the loader's workers whole."""
+
+    reader: SampleReader
+    draws: Draws
+    augmentation: AugmentOptions
+    family: Family
+
+    def __getitem__(self, draw: int) -> Batch | EvfiError:
+        try:
+            sample = self.reader.at(self.draws.position(draw))
+            return self.family.prepare(augment(sample, self.augmentation, self.draws.generator(draw)))
+        except EvfiError as error:
+            return error
+
+
+@dataclass(frozen=True)
+class Collation:
+    """Prepared samples to a batch. An expected error travels as a value: torch would wrap it in a traceback."""
+
+    family: Family
+
+    def __call__(self, items: list[Batch | EvfiError]) -> Batch | EvfiError:
+        errors = [item for item in items if isinstance(item, EvfiError)]
+        if errors:
+            return errors[0]
+        try:
+            return self.family.collate([item for item in items if isinstance(item, Batch)])
+        except EvfiError as error:
+            return error
+
+
+class StageData:
+    """The training and validation samples of a stage.
+
+    Raises:
+        MissingInputError, InputFileError: the index is absent or not one. UserError: it has no training rows.
+    """
+
+    def __init__(self, index: Path, family: Family, recipe: Recipe) -> None:
+        self.family, self.recipe = family, recipe
+        self.reader = SampleReader(index)
+        split = self.reader.table["split"].to_numpy()
+        self.sample_ids = self.reader.table["sample_id"].to_numpy()
+        self.training = np.flatnonzero(split == "train")
+        self.validation = evenly(np.flatnonzero(split == "validation"), recipe.validation_samples)
+        self.draws = Draws(self.training, recipe.seed)
+
+    def batches(self, start: int, end: int, runtime: Runtime) -> Iterator[Batch]:
+        """The batches of the steps [start, end), the same whatever the runtime.
+
+        Raises:
+            EvfiError: a sample cannot be read, or a worker died.
+        """
+        loader = self._loader(start, end, runtime)
+        try:
+            for batch in loader:
+                if isinstance(batch, EvfiError):
+                    raise batch
+                yield batch
+        except RuntimeError as error:
+            if not str(error).startswith(_DEAD_WORKER):
+                raise
+            raise EvfiError(
+                f"a process that prepares samples died ({error}); was memory short? Run the same command again: it "
+                "goes on from the last checkpoint"
+            ) from error
+
+    def _loader(self, start: int, end: int, runtime: Runtime) -> "DataLoader[Batch | EvfiError]":
+        workers = runtime.workers
+        return DataLoader(
+            DrawnSamples(self.reader, self.draws, self.recipe.augment, self.family),
+            batch_sampler=StepBatches(start, end, self.recipe.batch_size),
+            collate_fn=Collation(self.family),
+            num_workers=workers,
+            # OpenMP, OpenCV and zarr threads do not survive fork.
+            multiprocessing_context="forkserver" if workers else None,
+            prefetch_factor=_PREFETCHED if workers else None,
+            worker_init_fn=_leave_signals_to_the_trainer if workers else None,
+            pin_memory=torch.device(runtime.device).type == "cuda",
+            # Without its own generator the loader would take a number from the global one at each start.
+            generator=torch.Generator(),
+        )
+
+    def validation_samples(self) -> Iterator[tuple[Sample, Batch]]:
+        """Whole validation frames, one a batch, always in the same order."""
+        for position in self.validation:
+            sample = self.reader.at(int(position))
+            yield sample, self.family.collate([self.family.prepare(sample)])
+
+    def ids_of_step(self, step: int) -> list[str]:
+        """The sample ids that step takes, for messages."""
+        draws = draws_of_step(step, self.recipe.batch_size)
+        return [str(self.sample_ids[self.draws.position(draw)]) for draw in draws]
+
+
+def evenly(positions: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """At most `count` of the positions, spread over all of them."""
+    if len(positions) <= count:
+        return positions
+    return positions[(np.arange(count) * len(positions)) // max(count, 1)]
+
+
+def _leave_signals_to_the_trainer(_worker: int) -> None:
+    # A terminal or Slurm sends them to all processes; a worker that died first would look like a crash.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,0 +1,60 @@
+"""What a finished stage leaves: weights, run.json, journal, validation pictures. Only the journal holds times."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from evfi.models.family import Family, Recipe, Stage
+from evfi.models.weights import model_meta, save_weights
+from evfi.options import Options
+from evfi.provenance import digest_file, write_json
+from evfi.training.start import trained_state
+
+WEIGHTS, RUN, JOURNAL, PICTURES = "weights.safetensors", "run.json", "metrics.jsonl", "validation"
+
+
+def run_facts(
+    family: Family, stage: Stage, options: Options, recipe: Recipe, inputs: Mapping[str, Any], **more: Any
+) -> dict[str, Any]:
+    """What run.json says before training: everything that decides the result, nothing that changes between runs."""
+    return {
+        "schema": "evfi.run",
+        "version": 1,
+        "family": family.name,
+        "stage": stage.name,
+        "trains": list(stage.trains),
+        "loss": stage.loss,
+        "model": options.model_dump(mode="json"),
+        "recipe": recipe.model_dump(mode="json"),
+        "recipe_source": stage.source,
+        "inputs": inputs,
+        **more,
+    }
+
+
+def input_digests(index: Path, starts: Mapping[str, Path]) -> dict[str, Any]:
+    """SHA-256 of the sample index and of the weights it starts from."""
+    return {
+        "index": digest_file(index),
+        "starts": {stage: digest_file(path) for stage, path in sorted(starts.items())},
+    }
+
+
+def export(
+    folder: Path, state_dir: Path, family: Family, stage: Stage, options: Options, model: nn.Module, run: dict[str, Any]
+) -> dict[str, Any]:
+    """Write the stage's output folder; returns run.json's content."""
+    folder.mkdir(parents=True)
+    weights = folder / WEIGHTS
+    meta = {**model_meta(family, stage.name, options), "fingerprint": run["fingerprint"], "steps": run["steps"]}
+    save_weights(weights, trained_state(model, family.modules_of(stage.name)), meta)
+    shutil.copyfile(state_dir / JOURNAL, folder / JOURNAL)
+    (folder / PICTURES).mkdir()  # also where there is nothing to validate on: the workflow expects it
+    if (state_dir / PICTURES).is_dir():
+        shutil.copytree(state_dir / PICTURES, folder / PICTURES, dirs_exist_ok=True)
+    facts = {**run, "weights_sha256": digest_file(weights)}
+    write_json(folder / RUN, facts)
+    return facts

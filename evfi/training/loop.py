@@ -1,0 +1,181 @@
+"""Training of one stage of any family, from the sample index to exported weights."""
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from evfi.errors import CheckFailed
+from evfi.io.atomic import locked, writing
+from evfi.io.images import write_png
+from evfi.models.batch import Batch
+from evfi.models.family import Family, Recipe, Stage
+from evfi.models.implementation import StageLoss
+from evfi.options import Options
+from evfi.progress import tracked
+from evfi.provenance import write_stamp
+from evfi.training.export import JOURNAL, PICTURES, export, input_digests, run_facts
+from evfi.training.interruption import Interruption
+from evfi.training.options import Runtime
+from evfi.training.precision import autocast, intra_op_threads
+from evfi.training.schedule import learning_rate
+from evfi.training.state import Training, begun
+from evfi.training.validation import validate
+from evfi.versions import ALGO_VERSIONS
+
+log = logging.getLogger(__name__)
+
+
+def train_stage(
+    family: Family,
+    stage: Stage,
+    *,
+    index: Path,
+    starts: Mapping[str, Path],
+    model_options: Options,
+    recipe: Recipe,
+    runtime: Runtime,
+    state_dir: Path,
+    out: Path,
+    fingerprint: str,
+    max_seconds: float | None = None,
+) -> dict[str, Any]:
+    """Train one stage, or go on with it where an earlier run stopped, and write its output folder.
+
+    Recipe, model options, index and starts alone decide the weights (on one machine type and package set); how often
+    the run was stopped or killed, and the runtime, do not.
+
+    Args:
+        index: sample index with rows of the splits train and (optional) validation.
+        starts: exported weights of the stages in `stage.needs`, by stage name.
+        state_dir: checkpoints and journal of the unfinished run; afterwards only the journal stays there.
+        out: folder for weights.safetensors, run.json, metrics.jsonl and validation/; written whole at the end.
+        fingerprint: of everything that decides the result; a state of another fingerprint is refused.
+        max_seconds: stop after the step that uses it up; at least one step is made.
+
+    Returns:
+        The content of run.json.
+
+    Raises:
+        TimeBudgetUsed: the budget is used up, or SIGTERM arrived; the state is saved.
+        KeyboardInterrupt: SIGINT arrived; the state is saved.
+        CheckFailed: loss or gradient is not finite; the last checkpoint is from before.
+        UserError, MissingInputError, InputFileError, OutputError: as their messages say.
+    """
+    with locked(state_dir):
+        with writing(out) as partial, intra_op_threads(recipe.threads), Interruption(max_seconds) as interruption:
+            state_dir.mkdir(parents=True, exist_ok=True)
+            training = begun(
+                family,
+                stage,
+                index=index,
+                starts=starts,
+                model_options=model_options,
+                recipe=recipe,
+                runtime=runtime,
+                state_dir=state_dir,
+                fingerprint=fingerprint,
+            )
+            inputs = input_digests(index, starts)
+            _train(training, interruption)
+            run = run_facts(
+                family, stage, model_options, recipe, inputs, algo_version=ALGO_VERSIONS["training"], **training.facts()
+            )
+            facts = export(partial, state_dir, family, stage, model_options, training.model, run)
+        training.checkpoints.clear(keep=JOURNAL)
+    write_stamp(out)
+    return facts
+
+
+def _train(training: Training, interruption: Interruption) -> None:
+    """Step by step to the end, or until interrupted."""
+    recipe, total = training.recipe, training.total
+    if training.step == 0:
+        _validate(training)
+    batches = training.data.batches(training.step, total, training.runtime)
+    saved = ready = time.monotonic()
+    for batch in tracked(batches, total=total - training.step, label=training.label, unit="step"):
+        arrived = time.monotonic()
+        values = _updated(training, batch)
+        training.step += 1
+        finished = training.step == total
+        training.means.add({**values, "data_s": arrived - ready, "step_s": time.monotonic() - arrived})
+        if training.step % recipe.journal_every == 0 or finished:
+            _note_means(training)
+        if training.step % recipe.validation_every == 0 or finished:
+            _validate(training)
+        stop = interruption.wanted and not finished
+        if stop or finished or time.monotonic() - saved >= training.runtime.checkpoint_seconds:
+            training.save()
+            saved = time.monotonic()
+        if stop:
+            raise interruption.error(training.step, total)
+        ready = time.monotonic()
+
+
+def _updated(training: Training, batch: Batch) -> dict[str, float]:
+    """One step: forward, backward, update. Returns the step's values for the journal."""
+    recipe = training.recipe
+    rate = learning_rate(recipe, training.step, training.total)
+    for group in training.optimizer.param_groups:
+        group["lr"] = rate
+    with autocast(training.device, recipe.precision):
+        result: StageLoss = training.objective(batch.to(training.device))
+    loss = _finite(training, "loss", result.total)
+    training.optimizer.zero_grad(set_to_none=True)
+    result.total.backward()
+    norm = get_total_norm([parameter.grad for parameter in training.parameters if parameter.grad is not None])
+    grad_norm = _finite(training, "gradient", norm)
+    if recipe.grad_clip is not None:
+        clip_grads_with_norm_(training.parameters, recipe.grad_clip, norm)
+    training.optimizer.step()
+    parts = {f"parts/{name}": float(value) for name, value in result.parts.items()}
+    return {"loss": loss, "grad_norm": grad_norm, **parts}
+
+
+def _finite(training: Training, what: str, value: Tensor) -> float:
+    number = float(value.detach())
+    if not math.isfinite(number):
+        ids = ", ".join(training.data.ids_of_step(training.step))
+        raise CheckFailed(
+            f"{training.label}: the {what} is {number} at step {training.step} (samples {ids}): lower learning_rate or "
+            "set grad_clip; the checkpoints before it are kept"
+        )
+    return number
+
+
+def _note_means(training: Training) -> None:
+    count = training.means.count
+    means = training.means.taken()
+    training.journal.write(
+        {
+            "kind": "train",
+            "step": training.step,
+            "loss": means["loss"],
+            "parts": {name.removeprefix("parts/"): value for name, value in means.items() if name.startswith("parts/")},
+            "lr": training.optimizer.param_groups[0]["lr"],
+            "grad_norm": means["grad_norm"],
+            "data_s": means["data_s"] * count,
+            "step_s": means["step_s"] * count,
+        }
+    )
+
+
+def _validate(training: Training) -> None:
+    samples = training.data.validation_samples()
+    found = validate(training.objective, samples, training.device, training.recipe.precision)
+    if found is None:
+        if training.step == 0:
+            log.warning("%s: the index has no validation rows, so nothing is validated", training.label)
+        return
+    pictures = training.checkpoints.folder / PICTURES
+    pictures.mkdir(exist_ok=True)
+    write_png(pictures / f"step-{training.step:06d}.png", found.picture)
+    training.journal.write({"kind": "validation", "step": training.step, "metrics": found.metrics})
+    text = ", ".join(f"{name} {value:.4g}" for name, value in found.metrics.items())
+    log.info("%s: step %d of %d: validation %s", training.label, training.step, training.total, text)

@@ -1,0 +1,20 @@
+"""How a stage is computed, which never changes its result."""
+
+from typing import Annotated
+
+from annotated_types import Ge
+from pydantic import Field
+
+from evfi.options import Options
+
+
+class Runtime(Options):
+    """What only changes how training runs; the recipe holds what changes its result."""
+
+    workers: Annotated[int, Ge(0)] = Field(
+        default=1, description="processes that prepare samples beside the trainer; 0 = the trainer itself"
+    )
+    device: str = Field(default="cpu", description="torch's name of the device: cpu, cuda, cuda:1, …")
+    checkpoint_seconds: Annotated[float, Ge(0)] = Field(
+        default=60.0, description="time between checkpoints: what a sudden death may cost; 0 = after every step"
+    )

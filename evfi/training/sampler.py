@@ -1,0 +1,60 @@
+"""Which sample, and which random numbers, belong to draw number k. Workers, ranks and resumes cannot change either."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from evfi.errors import UserError
+from evfi.provenance import item_seed
+
+
+class Draws:
+    """The endless sequence of training samples: each epoch runs through all of them in a new random order.
+
+    Draw k, counted over the whole stage, is a pure function of the seed and k; a batch may cross an epoch's end.
+
+    Args:
+        positions: the samples to draw from (rows of the index).
+        seed: the recipe's.
+    """
+
+    def __init__(self, positions: NDArray[np.intp], seed: int) -> None:
+        if len(positions) == 0:
+            raise UserError("there is no training sample to draw from: the index has no row of the split 'train'")
+        self.positions, self.seed = positions, seed
+
+    def position(self, draw: int) -> int:
+        """The sample of a draw."""
+        epoch, place = divmod(draw, len(self.positions))
+        return int(self.positions[_order(self.seed, epoch, len(self.positions))[place]])
+
+    def generator(self, draw: int) -> np.random.Generator:
+        """The random numbers of a draw, for its augmentation."""
+        return np.random.default_rng(item_seed(self.seed, "draw", draw))
+
+
+class StepBatches(Sampler[list[int]]):
+    """Draw numbers of the steps [start, end): step s takes the draws [s * batch, (s + 1) * batch)."""
+
+    def __init__(self, start: int, end: int, batch_size: int) -> None:
+        self.start, self.end, self.batch_size = start, end, batch_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.start, self.end):
+            yield draws_of_step(step, self.batch_size)
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+def draws_of_step(step: int, batch_size: int) -> list[int]:
+    """Draw numbers of one step, which are counted from 0 like steps."""
+    return list(range(step * batch_size, (step + 1) * batch_size))
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    return np.random.default_rng(item_seed(seed, "epoch", epoch)).permutation(count)
