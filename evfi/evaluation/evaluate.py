@@ -1,0 +1,180 @@
+"""Measures methods on the test rows of a sample index: figures of every target, and pictures of chosen groups."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pandas as pd
+
+from evfi.evaluation.baselines import Baselines
+from evfi.evaluation.event_consistency import Contrasts, known_contrasts
+from evfi.evaluation.measure import Measurement, measure
+from evfi.evaluation.methods import Answer, Contestant, FamilyContestant, Method
+from evfi.evaluation.options import EvaluationOptions
+from evfi.evaluation.pictures import chosen_rows, picture_entries, write_answers, write_inputs
+from evfi.evaluation.protocols import rows_to_measure
+from evfi.inference.predictor import load_predictor
+from evfi.io.atomic import writing
+from evfi.io.clips import open_clips
+from evfi.progress import tracked
+from evfi.provenance import digest_file, write_json, write_stamp
+from evfi.samples.reader import SampleReader
+from evfi.samples.sample import Sample
+from evfi.versions import ALGO_VERSIONS
+
+log = logging.getLogger(__name__)
+EVALUATION_ALGO_VERSION = ALGO_VERSIONS["evaluation"]
+BASELINES_NAME = "baselines"
+TARGETS_FILE, DOCUMENT_FILE = "targets.parquet", "evaluation.json"
+TARGET_COLUMNS = (
+    "sample_id",
+    "method",
+    "dataset",
+    "protocol",
+    "skip",
+    "sequence",
+    "group",
+    "target",
+    "t_us",
+    "tau",
+    "metric",
+    "value",
+    "note",
+)
+
+
+def evaluate(
+    index: Path,
+    out: Path,
+    *,
+    weights: Path | None = None,
+    options: EvaluationOptions | None = None,
+    threads: int = 1,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Measure the baselines, or the family in a weights file, on an index's test rows; return evaluation.json.
+
+    `out` becomes a folder with targets.parquet (a row per sample, method and metric), evaluation.json (methods,
+    pictures, digests of what went in) and pictures/<sample>/<method>.png (docs/formats.md); `out`.provenance.json
+    lies beside it. Equal inputs and options give equal bytes (with one number of threads).
+
+    Raises:
+        MissingInputError, InputFileError: index, stores or weights are absent or damaged.
+        UserError: the index has no test rows.
+        OutputError: `out` cannot be written.
+    """
+    options = options or EvaluationOptions()
+    reader = SampleReader(index)
+    rows = rows_to_measure(reader.table)
+    cv2.setNumThreads(threads)
+    if weights is None:
+        name, contestant = BASELINES_NAME, Baselines(options)
+    else:
+        predictor = load_predictor(weights, device=device, threads=threads, batch_size=options.batch_size)
+        name, contestant = predictor.family, FamilyContestant(predictor)
+    chosen = chosen_rows(rows, options.pictures_per_protocol)
+    with writing(out) as partial:
+        partial.mkdir()
+        pictures = _PictureWriter(partial, frozenset(chosen["sample_id"]), with_inputs=weights is None)
+        figures, methods = _measured(reader, rows, contestant, options, pictures)
+        _targets_table(rows, figures).to_parquet(partial / TARGETS_FILE, index=False)
+        document = {
+            "schema": "evfi.evaluation",
+            "algo_version": EVALUATION_ALGO_VERSION,
+            "name": name,
+            "methods": [_method_entry(method) for method in methods],
+            "pictures": picture_entries(chosen),
+            "options": options.model_dump(mode="json"),
+            "samples": len(rows),
+            "index_sha256": digest_file(index),
+            "weights_sha256": None if weights is None else digest_file(weights),
+        }
+        write_json(partial / DOCUMENT_FILE, document)
+    write_stamp(out)
+    log.info("%s: %d methods on %d targets", out, len(methods), len(rows))
+    return document
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Answered:
+    """A row of `rows_to_measure` (with its position as `Index`), its sample, and an answer of each method."""
+
+    row: Any
+    sample: Sample
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _PictureWriter:
+    """Keeps the pictures of the chosen rows: the answers', and with the baselines those of the inputs, too."""
+
+    out: Path
+    chosen: frozenset[str]
+    with_inputs: bool
+
+    def write(self, one: _Answered) -> None:
+        if one.row.sample_id not in self.chosen:
+            return
+        write_answers(self.out, one.sample, one.answers)
+        if self.with_inputs:
+            write_inputs(self.out, one.sample, targets_in_group=int(one.row.group_size))
+
+
+def _measured(
+    reader: SampleReader,
+    rows: pd.DataFrame,
+    contestant: Contestant,
+    options: EvaluationOptions,
+    pictures: _PictureWriter,
+) -> tuple[list[tuple[int, Measurement]], list[Method]]:
+    """Figures with the position of their row, and the methods in the order of the contestant's answers."""
+    figures: list[tuple[int, Measurement]] = []
+    methods: dict[str, Method] = {}
+    answered = _answered(reader, rows, contestant, options.batch_size)
+    for one in tracked(answered, total=len(rows), label="evaluate", unit="target"):
+        methods.update({answer.method.name: answer.method for answer in one.answers})
+        measured = measure(one.sample, one.answers, options, true_contrasts=_true_contrasts(reader, one.row))
+        figures.extend((one.row.Index, figure) for figure in measured)
+        pictures.write(one)
+    return figures, [*methods.values()]
+
+
+def _answered(reader: SampleReader, rows: pd.DataFrame, contestant: Contestant, batch_size: int) -> Iterator[_Answered]:
+    """All rows in their order, answered in batches of one frame size."""
+    waiting: list[tuple[Any, Sample]] = []
+    for row in rows.itertuples():
+        sample = reader.read(row)
+        if waiting and (len(waiting) == batch_size or waiting[0][1].frame0.shape != sample.frame0.shape):
+            yield from _batch_answered(waiting, contestant)
+            waiting = []
+        waiting.append((row, sample))
+    if waiting:
+        yield from _batch_answered(waiting, contestant)
+
+
+def _batch_answered(batch: Sequence[tuple[Any, Sample]], contestant: Contestant) -> Iterator[_Answered]:
+    answers = contestant.answers([sample for _, sample in batch])
+    for (row, sample), own in zip(batch, answers, strict=True):
+        yield _Answered(row, sample, own)
+
+
+def _true_contrasts(reader: SampleReader, row: Any) -> Contrasts | None:
+    """Of a clip's simulated events; None for a recording."""
+    if row.kind != "clip":
+        return None
+    return known_contrasts(*reader.opened(str(row.store), open_clips).contrast(int(row.clip)))
+
+
+def _targets_table(rows: pd.DataFrame, figures: Sequence[tuple[int, Measurement]]) -> pd.DataFrame:
+    measured = pd.DataFrame([asdict(figure) for _, figure in figures])
+    own = rows.iloc[[position for position, _ in figures]].reset_index(drop=True)
+    columns = ["sample_id", "dataset", "protocol", "skip", "sequence", "group", "t_us", "tau"]
+    table: Any = pd.concat([own[columns], own[["target_name"]].set_axis(["target"], axis=1), measured], axis=1)
+    return table[[*TARGET_COLUMNS]].sort_values(["sample_id", "method", "metric"], kind="stable", ignore_index=True)
+
+
+def _method_entry(method: Method) -> dict[str, Any]:
+    return {**asdict(method), "of": method.family if method.is_intermediate else None}

@@ -1,0 +1,83 @@
+"""All metrics of one sample's answers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from evfi.errors import UserError
+from evfi.evaluation import metrics
+from evfi.evaluation.event_consistency import Contrasts, EventConsistency, fit_contrasts
+from evfi.evaluation.methods import Answer
+from evfi.evaluation.metrics import Figure, FloatImage, Mask, active_pixels
+from evfi.evaluation.options import EvaluationOptions
+from evfi.samples.sample import Image, Sample
+
+_AGAINST_TARGET: dict[str, Callable[[FloatImage, Image], float]] = {
+    "psnr_float": metrics.psnr_float,
+    "psnr_u8": metrics.psnr_u8,
+    "ssim_gauss2d_valid": metrics.ssim_gauss2d_valid,
+    "ie": metrics.ie,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One figure of one method on one sample."""
+
+    method: str
+    metric: str
+    value: float
+    note: str
+
+
+def measure(
+    sample: Sample, answers: Sequence[Answer], options: EvaluationOptions, *, true_contrasts: Contrasts | None = None
+) -> Iterator[Measurement]:
+    """The chosen metrics of every answer. What depends on the sample alone is computed once.
+
+    Args:
+        true_contrasts: of simulated events; without them event_consistency_true is left out.
+
+    Raises:
+        UserError: the sample has no target.
+    """
+    ruler = _Ruler(sample, options, true_contrasts)
+    for answer in answers:
+        for metric in options.metrics:
+            if metric == "event_consistency_true" and true_contrasts is None:
+                continue
+            figure = ruler.figure(metric, answer)
+            notes = [note for note in (figure.note, answer.note) if note]
+            yield Measurement(answer.method.name, metric, figure.value, "; ".join(notes))
+
+
+class _Ruler:
+    def __init__(self, sample: Sample, options: EvaluationOptions, true_contrasts: Contrasts | None) -> None:
+        if sample.target is None:
+            raise UserError(f"sample {sample.sample_id} has no target: only held-out frames can be measured")
+        self.sample, self.target, self.options = sample, sample.target, options
+        self.true_contrasts = true_contrasts
+
+    def figure(self, metric: str, answer: Answer) -> Figure:
+        if metric in _AGAINST_TARGET:
+            return Figure(_AGAINST_TARGET[metric](answer.frame, self.target))
+        if metric == "psnr_active":
+            return metrics.psnr_active(
+                answer.frame, self.target, self.active, min_pixels=self.options.active.min_pixels
+            )
+        return (self.consistency if metric == "event_consistency" else self.true_consistency).score(answer.frame)
+
+    @cached_property
+    def active(self) -> Mask:
+        return active_pixels(self.sample.events, radius_px=self.options.active.radius_px)
+
+    @cached_property
+    def consistency(self) -> EventConsistency:
+        settings = self.options.consistency
+        return EventConsistency(self.sample, fit_contrasts(self.sample, settings), settings)
+
+    @cached_property
+    def true_consistency(self) -> EventConsistency:
+        if self.true_contrasts is None:
+            raise UserError(f"sample {self.sample.sample_id} has no known contrasts")
+        return EventConsistency(self.sample, self.true_contrasts, self.options.consistency)

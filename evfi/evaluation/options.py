@@ -1,0 +1,78 @@
+"""Options of the evaluation: which figures are computed, how they are averaged, which pictures are kept."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, Len, Lt
+from pydantic import Field
+
+from evfi.options import Options
+
+MetricName = Literal[
+    "psnr_float",
+    "psnr_u8",
+    "ssim_gauss2d_valid",
+    "ie",
+    "psnr_active",
+    "event_consistency",
+    "event_consistency_true",
+]
+BaselineName = Literal["copy", "blend", "flow", "event_integration"]
+
+
+class ActiveOptions(Options):
+    """Which pixels psnr_active looks at."""
+
+    radius_px: Annotated[int, Ge(0), Le(16)] = Field(
+        default=2, description="a pixel is active if an event of the gap lies within this Euclidean distance"
+    )
+    min_pixels: Annotated[int, Ge(1)] = Field(
+        default=100, description="fewer active pixels than this: not applicable, instead of a figure made of noise"
+    )
+
+
+class EventConsistencyOptions(Options):
+    """The event integrator: its fit on the boundary frames, and when a result counts as identifiable."""
+
+    log_eps: Annotated[float, Gt(0), Le(0.5)] = Field(
+        default=0.01,
+        description="added to luminance in [0, 1] before the logarithm; 0.01 keeps 8-bit steps in the dark apart",
+    )
+    min_pixels: Annotated[int, Ge(3)] = Field(
+        default=200, description="fewer pixels with an event than this, in the gap or on one side: not identifiable"
+    )
+    min_r2: Annotated[float, Ge(0), Lt(1)] = Field(
+        default=0.1, description="a fit of the contrasts that explains less than this: not identifiable"
+    )
+
+
+class BootstrapOptions(Options):
+    """Intervals: a percentile bootstrap over sequences, or over blocks of time where there are few sequences."""
+
+    samples: Annotated[int, Ge(100)] = 1000
+    seed: Annotated[int, Ge(0)] = 2026
+    confidence: Annotated[float, Gt(0.5), Lt(1)] = 0.95
+    min_sequences: Annotated[int, Ge(2)] = Field(
+        default=5, description="with fewer sequences, blocks of time are drawn within each of them"
+    )
+
+
+class EvaluationOptions(Options):
+    """What `evfi evaluate` computes for every test sample."""
+
+    metrics: Annotated[tuple[MetricName, ...], Len(1)] = (
+        "psnr_float",
+        "psnr_u8",
+        "ssim_gauss2d_valid",
+        "ie",
+        "psnr_active",
+        "event_consistency",
+        "event_consistency_true",
+    )
+    baselines: Annotated[tuple[BaselineName, ...], Len(1)] = ("copy", "blend", "flow", "event_integration")
+    batch_size: Annotated[int, Ge(1)] = Field(default=4, description="samples of one size that a network sees at once")
+    pictures_per_protocol: Annotated[int, Ge(0)] = Field(
+        default=3, description="groups per data set, protocol and skip whose pictures are kept, all targets of each"
+    )
+    active: ActiveOptions = ActiveOptions()
+    consistency: EventConsistencyOptions = EventConsistencyOptions()
+    bootstrap: BootstrapOptions = BootstrapOptions()

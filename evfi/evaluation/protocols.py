@@ -1,0 +1,49 @@
+"""Which samples are measured, and what a target is called.
+
+A protocol is "skip" (n frames held out between two boundary frames n+1 apart) or "truth" (frames of a faster camera or
+a renderer between two neighbouring frames); what may be compared with each other shares data set, protocol and skip.
+A group is the targets between one pair of boundary frames.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from evfi.errors import UserError
+
+SETTING = ["dataset", "protocol", "skip"]
+PAIR = ["store", "clip", "frame0", "frame1"]
+
+
+def rows_to_measure(index: pd.DataFrame) -> pd.DataFrame:
+    """The test rows of a sample index, sorted by sample_id, with the columns group, group_size and target_name added.
+
+    Raises:
+        UserError: the index has no test row.
+    """
+    table: Any = index
+    rows = table[table["split"] == "test"].sort_values("sample_id", kind="stable").reset_index(drop=True)
+    if rows.empty:
+        splits = sorted(set(table["split"]))
+        raise UserError(f"the index has no test sample, only {splits}: evaluate the index made for the test part")
+    times = rows.groupby([*SETTING, *PAIR], sort=False)["t_us"]
+    place = times.rank(method="first").astype(int)
+    return rows.assign(
+        group=[f"{row.frame0:05d}-{row.frame1:05d}" for row in rows.itertuples()],
+        target_name=[_target_name(row, rank) for row, rank in zip(rows.itertuples(), place, strict=True)],
+        group_size=times.transform("size"),
+    )
+
+
+def setting_name(protocol: str, skip: int) -> str:
+    """A protocol and its skip in words, for the heads of tables."""
+    if protocol == "truth":
+        return f"true frames between neighbouring frames, {skip} a gap"
+    return f"skip {skip}: {skip} frame{'s' if skip > 1 else ''} held out between the boundary frames"
+
+
+def _target_name(row: Any, rank: int) -> str:
+    """The septuplet's own name (im4), or which of the group's targets it is (frame+1, truth+2)."""
+    if row.kind == "clip" and row.target_source == "frames":
+        return f"im{row.target + 1}"
+    return f"{'truth' if row.target_source == 'truth' else 'frame'}+{rank}"

@@ -1,0 +1,143 @@
+"""Frames of a recording at any time between its frames, streamed: memory does not grow with the recording."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evfi.errors import MissingInputError
+from evfi.inference.predictor import Predictor, load_predictor
+from evfi.inference.quantise import quantised
+from evfi.inference.windows import Times, Window, windows_at
+from evfi.io.recording import FrameStream, Recording
+from evfi.samples.sample import Image, Sample, as_rgb
+
+# The pair and its two context frames.
+_KEPT_FRAMES = 4
+
+
+def interpolate(
+    recording: Recording, t_us: Any, weights: Path | str, *, device: str = "cpu", threads: int | None = None
+) -> Image:
+    """Frames at the requested times, uint8 (N, H, W) for a gray recording, (N, H, W, 3) RGB for a colour one.
+
+    A time that is exactly a frame's gives that frame, bit for bit.
+
+    Args:
+        recording: with frames, as `evfi.io.recording.open_recording` gives it.
+        t_us: one time or several, int microseconds, between the first and the last frame.
+        weights: a safetensors file of any family.
+        device, threads: as in `load_predictor`.
+
+    Raises:
+        MissingInputError: the recording has no frames, or there are no weights.
+        InputFileError: the weights are damaged or of an unknown family.
+        UserError: a time outside the frames.
+    """
+    times = np.atleast_1d(np.asarray(t_us, np.int64))
+    stream = frames_of(recording)
+    windows_at(stream.t_us, times)
+    predictor = load_predictor(Path(weights), device=device, threads=threads)
+    frames = [*interpolated_frames(recording, times, predictor)]
+    return np.stack(frames) if frames else np.empty((0, *stream.shape), np.uint8)
+
+
+def interpolated_frames(recording: Recording, times: Times, predictor: Predictor) -> Iterator[Image]:
+    """The frames at `times` (int64 µs, any order) one after the other: uint8 (H, W) gray or (H, W, 3) RGB.
+
+    Raises:
+        MissingInputError: the recording has no frames.
+        UserError: a time outside the frames.
+    """
+    return FrameInserter(recording, predictor).frames(times)
+
+
+def frames_of(recording: Recording) -> FrameStream:
+    """The frames of a recording.
+
+    Raises:
+        MissingInputError: it has none, only events.
+    """
+    if recording.frames is None or not len(recording.frames):
+        raise MissingInputError(
+            f"{recording.path} has no frames, only events: frames can only be inserted between frames "
+            "(record with a DAVIS)"
+        )
+    return recording.frames
+
+
+class FrameInserter:
+    """Predicts frames of one recording and counts what it did: `predicted`, `copied`, `gaps_without_events`."""
+
+    def __init__(self, recording: Recording, predictor: Predictor) -> None:
+        self._recording = recording
+        self._predictor = predictor
+        self._stream = frames_of(recording)
+        self._kept: dict[int, Image] = {}
+        self._silent_gaps: set[int] = set()
+        self.predicted = 0
+        self.copied = 0
+
+    @property
+    def gaps_without_events(self) -> int:
+        """Gaps between frames in which no event happened, so that only the frames told what to draw."""
+        return len(self._silent_gaps)
+
+    def frames(self, times: Times) -> Iterator[Image]:
+        """The frames at `times`, in their order (see `interpolated_frames`)."""
+        # windows_at checks the times here, at the call, and not when the first frame is asked for.
+        return self._generated(windows_at(self._stream.t_us, times))
+
+    def _generated(self, windows: Iterator[Window]) -> Iterator[Image]:
+        for (frame0, frame1), in_gap in groupby(windows, key=lambda window: (window.frame0, window.frame1)):
+            if frame0 == frame1:
+                for _ in in_gap:
+                    self.copied += 1
+                    yield self._frame(frame0).copy()
+            else:
+                yield from self._inserted([*in_gap])
+
+    def _inserted(self, windows: list[Window]) -> Iterator[Image]:
+        size = self._predictor.batch_size
+        samples = [*self._samples(windows)]
+        for first in range(0, len(samples), size):
+            for prediction in self._predictor.predict(samples[first : first + size]):
+                self.predicted += 1
+                image = quantised(prediction.frame)
+                yield image if len(self._stream.shape) == 3 else image[..., 0]
+
+    def _samples(self, windows: list[Window]) -> Iterator[Sample]:
+        """The samples of one gap; they share its frames and events."""
+        gap = windows[0]
+        t0_us, t1_us = int(self._stream.t_us[gap.frame0]), int(self._stream.t_us[gap.frame1])
+        events = self._recording.events(t0_us, t1_us)
+        if not len(events):
+            self._silent_gaps.add(gap.frame0)
+        frame0, frame1 = as_rgb(self._frame(gap.frame0)), as_rgb(self._frame(gap.frame1))
+        before = as_rgb(self._frame(gap.before)) if gap.before >= 0 else None
+        after = as_rgb(self._frame(gap.after)) if gap.after >= 0 else None
+        for window in windows:
+            yield Sample(
+                sample_id=f"{self._recording.path.name}/{window.t_us}",
+                sequence=self._recording.path.name,
+                frame0=frame0,
+                frame1=frame1,
+                target=None,
+                events=events,
+                t0_us=t0_us,
+                t1_us=t1_us,
+                t_us=window.t_us,
+                before=before,
+                after=after,
+            )
+
+    def _frame(self, number: int) -> NDArray[np.uint8]:
+        """A frame of the recording; the last few are kept, so that each is decoded once."""
+        if number not in self._kept:
+            if len(self._kept) >= _KEPT_FRAMES:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[number] = self._stream[number]
+        return self._kept[number]

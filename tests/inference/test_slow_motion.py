@@ -1,0 +1,152 @@
+"""Slow-motion files: kinds of output, playback rate, the closing line, and what is refused."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from evfi.errors import InputFileError, MissingInputError, OutputError, UserError
+from evfi.inference.slow_motion import interpolate_file
+from evfi.inference.windows import times_of_factor
+from evfi.inference.writers import output_kind
+from evfi.io.aedat4_writer import write_aedat4
+from evfi.io.images import read_frame_folder
+from evfi.io.recording import Recording
+from evfi.types import Frames
+
+
+@pytest.mark.parametrize("kind", ["gray", "colour"])
+def test_a_png_folder_keeps_the_original_frames_bit_for_bit(
+    kind: str, request: pytest.FixtureRequest, weights: Path, tmp_path: Path
+) -> None:
+    recording: Recording = request.getfixturevalue(kind)
+    summary = interpolate_file(recording.path, tmp_path / "slow", factor=3, weights=weights)
+    written = read_frame_folder(tmp_path / "slow", "us")
+    np.testing.assert_array_equal(written.t_us, times_of_factor(recording.frames.t_us, 3))
+    assert written.image.shape[1:] == recording.frames.shape
+    for number in range(5):
+        np.testing.assert_array_equal(written.image[3 * number], recording.frames[number])
+    assert (summary.frames_in, summary.frames_inserted, summary.frames_out) == (5, 8, 13)
+    assert summary.gaps_without_events == 1
+
+
+def test_the_summary_says_rates_slow_down_and_speed(gray: Recording, weights: Path, tmp_path: Path) -> None:
+    summary = interpolate_file(gray.path, tmp_path / "slow", factor=4, weights=weights)
+    assert summary.capture_fps == summary.playback_fps == pytest.approx(25, abs=0.02)
+    assert summary.slow_down == 4
+    assert summary.seconds > 0
+    figures = summary.as_dict()
+    assert figures["inserted_per_second"] == pytest.approx(12 / summary.seconds)
+    assert figures["family"] == "timelens"
+    line = str(summary)
+    assert "25.00 fps" in line
+    assert "4 times slower" in line
+    assert "5 frames kept + 12 inserted by timelens = 17" in line
+    assert "1 gaps without any event" in line
+    assert "\n" not in line
+
+
+def test_an_mp4_plays_at_the_rate_of_capture(gray: Recording, weights: Path, tmp_path: Path) -> None:
+    interpolate_file(gray.path, tmp_path / "slow.mp4", factor=2, weights=weights)
+    with av.open(str(tmp_path / "slow.mp4")) as container:
+        stream = container.streams.video[0]
+        frames = [*container.decode(stream)]
+        assert len(frames) == 9
+        assert float(stream.average_rate) == pytest.approx(25, abs=0.02)
+        assert float(stream.duration * stream.time_base) == pytest.approx(9 / 25, abs=0.01)
+    shown = frames[0].to_ndarray(format="rgb24")[: gray.sensor_size.height, : gray.sensor_size.width, 0].astype(int)
+    assert np.abs(shown - gray.frames[0]).mean() < 8
+
+
+def test_a_webp_holds_all_frames(colour: Recording, weights: Path, tmp_path: Path) -> None:
+    interpolate_file(colour.path, tmp_path / "slow.webp", factor=2, weights=weights)
+    with Image.open(tmp_path / "slow.webp") as image:
+        assert image.n_frames == 9
+        assert image.size == (42, 35)
+        image.load()
+        assert image.info["duration"] == 40
+
+
+def test_an_aedat4_file_gives_what_its_store_gives(gray: Recording, weights: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in" / "short.aedat4"
+    images = np.stack([gray.frames[number] for number in range(5)])
+    frames = Frames.without_exposure(images, gray.frames.t_us)
+    write_aedat4(source, gray.sensor_size, [gray.events(gray.start_us, gray.end_us)], [frames])
+    out = tmp_path / "out"
+    summary = interpolate_file(source, out / "slow", factor=2, weights=weights)
+    interpolate_file(gray.path, out / "expected", factor=2, weights=weights)
+    found, expected = (read_frame_folder(out / name, "us") for name in ("slow", "expected"))
+    np.testing.assert_array_equal(found.image, expected.image)
+    np.testing.assert_array_equal(found.t_us, expected.t_us)
+    assert summary.frames_inserted == 4
+    assert sorted(path.name for path in out.iterdir()) == ["expected", "slow"], "the temporary store is gone"
+
+
+def test_a_real_recording_without_frames_is_refused(real_data: Path, weights: Path, tmp_path: Path) -> None:
+    source = real_data / "davis" / "dvxplorer_events_only.aedat4"
+    with pytest.raises(MissingInputError, match="has no frames, only events"):
+        interpolate_file(source, tmp_path / "slow", factor=2, weights=weights)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("factor", [1, 0, -2])
+def test_a_factor_of_one_or_less_is_refused_first(factor: int, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="at least 2"):
+        interpolate_file(tmp_path / "none", tmp_path / "out", factor=factor, weights=tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["slow.avi", "slow.png", "slow.zarr"])
+def test_an_unknown_ending_is_refused(name: str, gray: Recording, weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"\.mp4 or \.webp"):
+        interpolate_file(gray.path, tmp_path / name, factor=2, weights=weights)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_endings_are_read_in_any_case() -> None:
+    kinds = [output_kind(Path(name)) for name in ("a.MP4", "a.WebP", "a", "a.b/c")]
+    assert kinds == ["mp4", "webp", "png", "png"]
+
+
+def test_a_folder_with_other_things_in_it_is_never_replaced(gray: Recording, weights: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match=r"holds other things \(thesis\.tex\)"):
+        interpolate_file(gray.path, home, factor=2, weights=weights)
+    assert (home / "thesis.tex").read_text() == "years of work"
+
+
+def test_an_earlier_result_is_replaced(gray: Recording, weights: Path, tmp_path: Path) -> None:
+    interpolate_file(gray.path, tmp_path / "slow", factor=3, weights=weights)
+    interpolate_file(gray.path, tmp_path / "slow", factor=2, weights=weights)
+    assert len(read_frame_folder(tmp_path / "slow", "us")) == 9
+    assert [path.name for path in tmp_path.iterdir()] == ["slow"]
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(gray: Recording, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        interpolate_file(gray.path, tmp_path / "file" / "slow.mp4", factor=2, weights=tmp_path / "none")
+
+
+def test_an_absent_or_unknown_source_is_named(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match=r"no recording at .*none\.aedat4"):
+        interpolate_file(tmp_path / "none.aedat4", tmp_path / "out", factor=2, weights=weights)
+    (tmp_path / "movie.mov").write_text("")
+    with pytest.raises(InputFileError, match=r"movie\.mov is neither"):
+        interpolate_file(tmp_path / "movie.mov", tmp_path / "out", factor=2, weights=weights)
+
+
+def test_an_interrupted_run_leaves_nothing_under_the_final_name(
+    gray: Recording, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evfi.inference.predictor.Predictor.predict", broken)
+    for name in ("slow", "slow.mp4", "slow.webp"):
+        with pytest.raises(KeyboardInterrupt):
+            interpolate_file(gray.path, tmp_path / name, factor=2, weights=weights)
+    assert [*tmp_path.iterdir()] == []
