@@ -1,0 +1,203 @@
+"""Every aggregated figure and paired difference of a run, looked up by setting, method, metric and target."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from evfi.evaluation.aggregate import ALL_TARGETS, Row, aggregate, paired_difference
+from evfi.evaluation.cards import Card, TableCard, metric_card, table_card
+from evfi.evaluation.options import EvaluationOptions
+from evfi.reports.measured import Measured, Method, Setting
+
+BY_SEQUENCE, BY_FRAME = "sequence", "frame"
+# specs/evaluation.md: "no quality rank, an event integrator is its upper bound"
+_UNRANKED = ("event_consistency", "event_consistency_true")
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """`method` minus `versus` on the same targets: mean over sequences with its interval, in the metric's unit.
+
+    A gain is the same with the sign turned where lower is better, so that a positive gain is always better.
+    """
+
+    setting: Setting
+    metric: str
+    target: str
+    method: str
+    versus: str
+    value: float
+    low: float
+    high: float
+    sequences: int
+    higher_is_better: bool
+
+    @property
+    def gain(self) -> float:
+        return self.value if self.higher_is_better else -self.value
+
+    @property
+    def gain_low(self) -> float:
+        return self.low if self.higher_is_better else -self.high
+
+    @property
+    def gain_high(self) -> float:
+        return self.high if self.higher_is_better else -self.low
+
+    @property
+    def is_better(self) -> bool:
+        """Whether `method` is better than `versus` on average."""
+        return self.gain > 0
+
+    @property
+    def is_level(self) -> bool:
+        """Whether there is an interval and it includes zero: the difference may be chance."""
+        return self.low <= 0 <= self.high
+
+
+class Comparison:
+    """Looks figures up; differences are computed when first asked for, and kept."""
+
+    def __init__(self, measured: Measured, options: EvaluationOptions) -> None:
+        self.measured = measured
+        self._options = options
+        self._differences: dict[tuple[Setting, str, str, str, str], Paired | None] = {}
+        self._tables: dict[Setting, pd.DataFrame] = {}
+        self._values: dict[str, pd.DataFrame] = {}
+        self._rows_of_metric: dict[tuple[Setting, str], dict[str, pd.DataFrame]] = {}
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """All aggregated rows: each target and "all", averaged over frames and over sequences."""
+        return tuple(aggregate(self.measured.targets, self._options.bootstrap))
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[Setting, str, str, str, str], Row]:
+        return {
+            (Setting(row.dataset, row.protocol, row.skip), row.method, row.metric, row.target, row.averaging): row
+            for row in self.rows
+        }
+
+    def row(
+        self, setting: Setting, method: str, metric: str, target: str = ALL_TARGETS, averaging: str = BY_SEQUENCE
+    ) -> Row | None:
+        """One aggregated figure; None where nothing was measured or nothing applied."""
+        found = self._by_key.get((setting, method, metric, target, averaging))
+        return found if found is not None and math.isfinite(found.value) else None
+
+    def table(self, setting: Setting) -> pd.DataFrame:
+        """The long table of one setting."""
+        if setting not in self._tables:
+            self._tables[setting] = setting.rows(self.measured.targets)
+        return self._tables[setting]
+
+    def metrics(self, setting: Setting) -> tuple[str, ...]:
+        """The metrics that gave a figure in a setting, in the order of the evaluation's options."""
+        there = set(self.table(setting).dropna(subset=["value"])["metric"])
+        known = [name for name in self._options.metrics if name in there]
+        return (*known, *sorted(there - set(known)))
+
+    def taus(self, setting: Setting) -> dict[str, float]:
+        """The targets of a setting (without "all") with their mean tau, rising."""
+        rows = self.table(setting)
+        means = {str(name): float(np.mean(part["tau"].to_numpy(np.float64))) for name, part in rows.groupby("target")}
+        return dict(sorted(means.items(), key=lambda item: (item[1], item[0])))
+
+    def methods(self, setting: Setting) -> tuple[Method, ...]:
+        """The methods measured in a setting, in the order of the tables."""
+        there = set(self.table(setting)["method"])
+        return tuple(method for method in self.measured.methods if method.name in there)
+
+    def card(self, metric: str) -> Card:
+        """How a metric is computed."""
+        return metric_card(metric, self._options)
+
+    def table_card(self, setting: Setting, metric: str, target: str) -> TableCard:
+        """The card of one column of one table."""
+        return table_card(
+            self.measured.targets,
+            metric,
+            dataset=setting.dataset,
+            protocol=setting.protocol,
+            skip=setting.skip,
+            target=target,
+            options=self._options,
+        )
+
+    def ranks(self, metric: str) -> bool:
+        """Whether a better value of this metric means a better method."""
+        return metric not in _UNRANKED
+
+    def paired(self, setting: Setting, method: str, versus: str, metric: str, target: str) -> Paired | None:
+        """`method` minus `versus`; None where they have no target in common with a figure of both."""
+        key = (setting, method, versus, metric, target)
+        if key not in self._differences:
+            self._differences[key] = self._paired(setting, method, versus, metric, target)
+        return self._differences[key]
+
+    def best(self, setting: Setting, metric: str, target: str, methods: tuple[Method, ...]) -> Method | None:
+        """Of some methods the one with the best mean over sequences; None if none was measured or nothing ranks."""
+        if not self.ranks(metric):
+            return None
+        sign = 1 if self.card(metric).higher_is_better else -1
+        known = [
+            (row.value * sign, method) for method in methods if (row := self.row(setting, method.name, metric, target))
+        ]
+        return max(known, key=lambda item: item[0])[1] if known else None
+
+    def values_of(self, sample_id: str, metric: str) -> dict[str, float]:
+        """A metric of one target for each method; NaN where it does not apply."""
+        if metric not in self._values:
+            rows = self.measured.targets.loc[self.measured.targets["metric"] == metric]
+            self._values[metric] = rows.set_index("sample_id").sort_index()
+        table = self._values[metric]
+        if sample_id not in table.index:
+            return {}
+        own = table.loc[[sample_id]]
+        return dict(zip(own["method"].astype(str), own["value"].astype(float), strict=True))
+
+    @property
+    def confidence(self) -> str:
+        """The intervals' coverage in words: "95 %"."""
+        return f"{100 * self._options.bootstrap.confidence:g} %"
+
+    def _rows_of(self, setting: Setting, metric: str) -> dict[str, pd.DataFrame]:
+        """The rows of each method, so that hundreds of differences need not search the whole table."""
+        if (setting, metric) not in self._rows_of_metric:
+            rows = self.table(setting)
+            of_metric = rows.loc[rows["metric"] == metric]
+            self._rows_of_metric[setting, metric] = {str(name): own for name, own in of_metric.groupby("method")}
+        return self._rows_of_metric[setting, metric]
+
+    def _paired(self, setting: Setting, method: str, versus: str, metric: str, target: str) -> Paired | None:
+        if self.row(setting, method, metric, target) is None or self.row(setting, versus, metric, target) is None:
+            return None
+        rows = self._rows_of(setting, metric)
+        difference = paired_difference(
+            pd.concat([rows[method], rows[versus]]),
+            method,
+            versus,
+            metric=metric,
+            dataset=setting.dataset,
+            skip=setting.skip,
+            protocol=setting.protocol,
+            target=target,
+            options=self._options.bootstrap,
+        )
+        if not math.isfinite(difference.value):
+            return None
+        return Paired(
+            setting=setting,
+            metric=metric,
+            target=target,
+            method=method,
+            versus=versus,
+            value=difference.value,
+            low=difference.low,
+            high=difference.high,
+            sequences=difference.n,
+            higher_is_better=self.card(metric).higher_is_better,
+        )

@@ -1,0 +1,139 @@
+"""The report: one HTML page that opens from disk without a network, metrics.json and resources.json."""
+
+import base64
+import hashlib
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from evfi.evaluation.options import EvaluationOptions
+from evfi.io.atomic import writing
+from evfi.provenance import git_hash, package_version, write_json, write_stamp
+from evfi.reports import formatting, summary
+from evfi.reports.comparison import Comparison
+from evfi.reports.gallery import galleries
+from evfi.reports.goals import GoalResult, goal_results
+from evfi.reports.measured import read_json, read_measured
+from evfi.reports.metrics_document import metrics_document
+from evfi.reports.options import ReportOptions
+from evfi.reports.origins import data_facts, demo_table, package_versions, read_stamps
+from evfi.reports.panels import goals_view, resources_view, training_view
+from evfi.reports.pictures import error_gradient
+from evfi.reports.resources import read_jobs, resources_document
+from evfi.reports.settings import sections
+from evfi.reports.summary import Summary, goal_words
+from evfi.reports.trainings import read_trainings
+from evfi.units import BYTES_PER_MB
+
+log = logging.getLogger(__name__)
+PAGE, METRICS, RESOURCES = "report.html", "metrics.json", "resources.json"
+_TEMPLATE = "report.html.j2"
+
+
+def write_report(
+    out_dir: Path,
+    *,
+    evaluations: Sequence[Path],
+    trainings: Sequence[Path] = (),
+    benchmarks: Path | None = None,
+    demo: Path | None = None,
+    stores: Sequence[Path] = (),
+    options: ReportOptions | None = None,
+    evaluation_options: EvaluationOptions | None = None,
+) -> Summary:
+    """Write report.html, metrics.json (deterministic) and resources.json into `out_dir`, and the page's stamp.
+
+    Args:
+        evaluations: folders that `evaluate` wrote, of the baselines and of each family, on one sample index.
+        trainings: training folders `<family>/<stage>/`, in the order of the stages.
+        benchmarks: Snakemake's folder of benchmark files.
+        demo: the receipt of rendered demo data (demo.json).
+        stores: receipts of the stores (x.json) that the index points into.
+        options: title, goals, pictures.
+        evaluation_options: how intervals are made; by default those of the evaluations.
+
+    Raises:
+        MissingInputError, InputFileError: an input is absent or damaged.
+        UserError: the evaluations do not belong together.
+        OutputError: `out_dir` cannot be written.
+    """
+    options = options or ReportOptions()
+    measured = read_measured(evaluations)
+    comparison = Comparison(measured, evaluation_options or measured.options)
+    goals = goal_results(options.goals, comparison)
+    jobs = read_jobs(benchmarks)
+    runs = read_trainings(trainings)
+    page, metrics, resources = (out_dir / name for name in (PAGE, METRICS, RESOURCES))
+    sentences, parts = summary.winner_sentences(comparison, options), summary.parts(comparison, options)
+    text = _rendered(
+        {
+            "options": options,
+            "sentences": sentences,
+            "goals": goals_view(goals, comparison, options),
+            "sections": sections(comparison, options),
+            "parts": parts,
+            "samples": galleries(comparison, options),
+            "trainings": [training_view(training, options) for training in runs],
+            "data": data_facts(stores),
+            "demo": None if demo is None else demo_table(read_json(demo, remedy="make it with `evfi demo-data`")),
+            "resources": resources_view(jobs),
+            "stamps": read_stamps([*evaluations, *trainings, *(_store_of(path) for path in stores)], out_dir),
+        }
+    )
+    for path, write in (
+        (metrics, lambda partial: write_json(partial, metrics_document(comparison, goals, options.main_metric))),
+        (resources, lambda partial: write_json(partial, resources_document(jobs))),
+        (page, lambda partial: partial.write_text(text, encoding="utf-8")),
+    ):
+        with writing(path) as partial:
+            write(partial)
+    write_stamp(page)
+    log.info("%s: %.1f MB", page, len(text.encode()) / BYTES_PER_MB)
+    return Summary(
+        report=page,
+        metrics=metrics,
+        resources=resources,
+        sentences=tuple(summary.plain(sentence) for sentence in (*sentences, *(part.sentence for part in parts))),
+        goals_met=sum(result.status == "met" for result in goals),
+        goals_missed=_in_words(goals, "missed", comparison, options),
+        goals_not_measured=_in_words(goals, "not measured", comparison, options),
+    )
+
+
+def _rendered(content: dict[str, Any]) -> str:
+    """The page's text. Everything is escaped but the package's own style, script and figures."""
+    loader = PackageLoader("evfi.reports", "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.update(
+        {"duration": formatting.duration, "memory": formatting.memory, "count": formatting.count}
+    )
+    style, script = (loader.get_source(environment, name)[0] for name in ("report.css", "report.js"))
+    return environment.get_template(_TEMPLATE).render(
+        **content,
+        style=Markup(style),  # noqa: S704 - the package's own file
+        script=Markup(script),  # noqa: S704 - the package's own file
+        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        gradient=error_gradient(),
+        version=package_version(),
+        git=git_hash(),
+        packages=package_versions(),
+        made_at=time.strftime("%Y-%m-%d %H:%M %Z"),
+    )
+
+
+def _in_words(
+    goals: Sequence[GoalResult], status: str, comparison: Comparison, options: ReportOptions
+) -> tuple[str, ...]:
+    return tuple(goal_words(result, comparison, options) for result in goals if result.status == status)
+
+
+def _store_of(receipt: Path) -> Path:
+    """The stamp of x.zarr and its receipt x.json lies at the same place."""
+    return receipt.with_suffix(".zarr")
