@@ -1,0 +1,50 @@
+# The only place that spells commands. `make demo` and `make test` are all that a fresh machine needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-check test check bench clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+FAMILIES ?=
+CORES ?= all
+PYTEST_FLAGS ?=
+CONFIG := $(if $(FAMILIES),--config families=$(FAMILIES))
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: $(STAMP) ## make .venv and install the project with exact pins
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not installed: install Python 3.11 or newer, or give PYTHON=/path"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11: give PYTHON=/path/to/a/newer/one"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup ## data, training, measurement and report of the embedded demo
+	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python scripts/run_snakemake.py --cores $(CORES) $(CONFIG)
+
+demo-check: setup ## assert the figures of a finished `make demo`
+	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -m demo tests/demo_figures
+
+test: setup ## the tests (without slow, bench, gpu, slurm, browser)
+	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+check: setup ## format, lint, types, layers, workflow lint, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/snakefmt --check Snakefile workflow
+	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/snakemake --lint
+	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+bench: setup ## speed ratios (median of interleaved pairs in one run)
+	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -m bench -s
+
+clean: ## remove results and the virtual environment
+	rm -rf $(VENV) results .snakemake

@@ -1,0 +1,44 @@
+"""`evfi index`: training or test samples as rows that point into stores."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evfi.cli.arguments import OptionsJson, options_from, parsed_json
+from evfi.errors import UserError
+from evfi.samples.options import SamplesOptions
+
+
+def run(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The index to write, ending in .parquet.")],
+    part: Annotated[str, typer.Option(help="train (with validation) or test.")] = "test",
+    clips: Annotated[str, typer.Option(metavar="STORE…", help="Clip stores, separated by spaces.")] = "",
+    recordings: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME=SPLIT=STORE…",
+            help="Recording stores, separated by spaces; SPLIT is train, validation, test or time.",
+        ),
+    ] = "",
+    options: OptionsJson = "",
+) -> None:
+    """Write an index of samples.
+
+    Example: `evfi index test.parquet --recordings mine=test=mine.zarr`
+    """
+    from evfi.samples.index import RecordingSource, write_index
+
+    sources = []
+    for text in recordings.split():
+        name, split, store = (*text.split("=", 2), "", "")[:3]
+        if split not in ("train", "validation", "test", "time") or not store:
+            raise UserError(f"--recordings wants NAME=SPLIT=STORE (train, validation, test or time), got {text}")
+        sources.append(RecordingSource(store=Path(store), name=name, split=split))
+    write_index(
+        out,
+        part,
+        clip_stores=[Path(store) for store in clips.split()],
+        recordings=sources,
+        options=options_from(SamplesOptions, parsed_json(options).get("samples", {}), "samples"),
+    )

@@ -1,0 +1,225 @@
+"""The whole configuration of a run: all options composed, validated once, the only source of the workflow's values.
+
+Precedence: command-line flag > --configfile > config/config.yaml > a stage's recipe in its manifest. Unknown keys are
+errors that name the key's path.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, Self
+
+from annotated_types import Ge, Len
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+
+from evfi.demo.options import DemoOptions
+from evfi.errors import UserError
+from evfi.evaluation.options import EvaluationOptions
+from evfi.models.family import Family, Recipe
+from evfi.models.registry import FAMILIES
+from evfi.options import Options
+from evfi.reports.options import ReportOptions
+from evfi.samples.options import SamplesOptions
+from evfi.simulation.options import SimulationOptions
+from evfi.training.options import Runtime
+
+
+class SeptupletsConfig(Options):
+    """A Vimeo90k septuplet tree. The numbers of clips are stated, so that jobs can be planned before it is there."""
+
+    root: str = Field(description="the folder that holds sequences/")
+    train_list: str
+    test_list: str
+    train_clips: Annotated[int, Ge(0)] = Field(description="how many clips of the train list to use, from its start")
+    test_clips: Annotated[int, Ge(0)]
+    shard_size: Annotated[int, Ge(1)] = Field(default=256, description="clips simulated by one job")
+    receipt: str | None = Field(default=None, description="a file that changes whenever the frames do")
+
+    def shards(self, part: str) -> list[str]:
+        """Names of the blocks of a part's list, such as train-00012."""
+        clips = {"train": self.train_clips, "test": self.test_clips}[part]
+        return [f"{part}-{number:05d}" for number in range(-(-clips // self.shard_size))]
+
+
+class RecordingConfig(Options):
+    """A recording file, the part it belongs to, and, where it exists, a folder of held-out true frames."""
+
+    path: str
+    name: str = ""
+    split: Literal["train", "validation", "test", "time"] = "test"
+    truth: str | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        return self if self.name else self.model_copy(update={"name": PurePosixPath(self.path).stem})
+
+    def parts(self) -> tuple[str, ...]:
+        """The indexes that it goes into."""
+        return {"test": ("test",), "time": ("train", "test")}.get(self.split, ("train",))
+
+
+class FamilyTraining(Options):
+    """A family's model options and what its recipes change: for all stages, then for single ones."""
+
+    model: dict[str, Any] = Field(default={})
+    recipe: dict[str, Any] = Field(default={})
+    stages: dict[str, dict[str, Any]] = Field(default={})
+
+
+def _recording_list(value: Any) -> Any:
+    """A path, or a list of paths, in place of a list of recordings."""
+    items = [value] if isinstance(value, str | Mapping) else [] if value is None else value
+    if isinstance(items, list | tuple):
+        return [{"path": item} if isinstance(item, str) else item for item in items]
+    return value
+
+
+def _placed(value: Any, folders: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for name, folder in folders.items():
+            value = value.replace(name, folder)
+        return value
+    if isinstance(value, Mapping):
+        return {key: _placed(item, folders) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_placed(item, folders) for item in value]
+    return value
+
+
+def _name_list(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
+
+
+class Config(Options):
+    """A run: its data, its families, and how they are trained, measured and reported."""
+
+    results_dir: Annotated[str, Len(1)] = "results"
+    data: str = Field(default="data", description="stands for {data} in paths: raw data of one's own")
+    seed: Annotated[int, Ge(0)] = 2026
+    demo: DemoOptions | None = None
+    septuplets: SeptupletsConfig | None = None
+    recordings: Annotated[tuple[RecordingConfig, ...], BeforeValidator(_recording_list)] = ()
+    simulation: SimulationOptions = SimulationOptions()
+    samples: SamplesOptions = SamplesOptions()
+    families: Annotated[tuple[str, ...], BeforeValidator(_name_list)] = ("timelens",)
+    pretrained: dict[str, str] = Field(default={}, description="family: weights file, used instead of training")
+    training: dict[str, FamilyTraining] = Field(default={})
+    runtime: Runtime = Field(default=Runtime(), description="how training is computed; changes no result")
+    evaluation: EvaluationOptions = EvaluationOptions()
+    report: ReportOptions = ReportOptions()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_folders(cls, raw: Any) -> Any:
+        """Put the folders in place of {results_dir} and {data} in paths."""
+        if not isinstance(raw, Mapping):
+            return raw
+        folders = {
+            f"{{{name}}}": str(raw.get(name, cls.model_fields[name].default)) for name in ("results_dir", "data")
+        }
+        return {
+            key: _placed(value, folders) if key in ("septuplets", "recordings", "pretrained") else value
+            for key, value in raw.items()
+        }
+
+    @field_validator("families")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in FAMILIES]
+        if unknown:
+            raise ValueError(f"unknown family {unknown[0]!r}; there are {sorted(FAMILIES)}")
+        return names
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.septuplets is None and not self.recordings:
+            raise ValueError("nothing to work on: give septuplets, recordings, or both")
+        names = [recording.name for recording in self.recordings]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two recordings are called {name!r}: give each a name of its own")
+        for name in self.trained_families():
+            self._check_model(name)
+            for stage in FAMILIES[name].stages:
+                self.recipe(name, stage.name)
+            if not self.has_part("train"):
+                raise ValueError(f"nothing to train {name} on: give training data, or pretrained: {{{name}: FILE}}")
+        for name, training in self.training.items():
+            self._check_stage_names(name, training)
+        return self
+
+    def _check_model(self, name: str) -> None:
+        try:
+            FAMILIES[name].options(**self.family_training(name).model)
+        except ValidationError as error:
+            raise ValueError(f"training.{name}.model: {one_line(error)}") from None
+
+    @staticmethod
+    def _check_stage_names(name: str, training: FamilyTraining) -> None:
+        if name not in FAMILIES:
+            raise ValueError(f"training.{name}: unknown family; there are {sorted(FAMILIES)}")
+        stages = [stage.name for stage in FAMILIES[name].stages]
+        unknown = [stage for stage in training.stages if stage not in stages]
+        if unknown:
+            raise ValueError(f"training.{name}.stages.{unknown[0]}: {name} has the stages {stages}")
+
+    def trained_families(self) -> tuple[str, ...]:
+        """The families that this run trains (the others come with pretrained weights)."""
+        return tuple(name for name in self.families if name not in self.pretrained)
+
+    def has_part(self, part: str) -> bool:
+        """Whether there is anything to index for "train" or "test"."""
+        shards = self.septuplets.shards(part) if self.septuplets else []
+        return bool(shards) or any(part in recording.parts() for recording in self.recordings)
+
+    def family_training(self, family: str) -> FamilyTraining:
+        """What the configuration says of a family's training."""
+        return self.training.get(family, FamilyTraining())
+
+    def recipe(self, family: str, stage: str) -> Recipe:
+        """A stage's recipe: the manifest's, with this configuration's changes."""
+        manifest: Family = FAMILIES[family]
+        training = self.family_training(family)
+        recipe = manifest.stage(stage).recipe
+        try:
+            for changes in ({"seed": self.seed}, training.recipe, training.stages.get(stage, {})):
+                recipe = recipe.overridden(changes)
+        except ValidationError as error:
+            raise ValueError(f"training.{family}.stages.{stage}: {one_line(error)}") from None
+        return recipe
+
+
+def validated(raw: Mapping[str, Any], source: str) -> Config:
+    """The configuration in a plain mapping.
+
+    Raises:
+        UserError: one line with the path of each key that is unknown or wrong.
+    """
+    try:
+        return Config.model_validate(dict(raw))
+    except ValidationError as error:
+        raise UserError(f"{source}: {one_line(error)}") from None
+
+
+def read_config(path: Path) -> Config:
+    """The configuration in a YAML file."""
+    import yaml
+
+    if not path.is_file():
+        raise UserError(f"no configuration at {path}")
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    return validated(raw or {}, str(path))
+
+
+def one_line(error: ValidationError) -> str:
+    """A validation error as one line: key path, what is wrong, what was given."""
+    parts = []
+    for item in error.errors(include_url=False):
+        path = ".".join(str(part) for part in item["loc"]) or "configuration"
+        if item["type"] == "extra_forbidden":
+            parts.append(f"{path}: no such option")
+        else:
+            parts.append(f"{path}: {item['msg'].removeprefix('Value error, ')}")
+    return "; ".join(parts)

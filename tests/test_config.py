@@ -1,0 +1,61 @@
+"""The configuration of a run."""
+
+from pathlib import Path
+
+import pytest
+
+from evfi.config import Config, read_config, validated
+from evfi.errors import UserError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TREE = {"root": "v", "train_list": "a", "test_list": "b", "train_clips": 600, "test_clips": 10}
+
+
+def test_the_default_run_is_valid_and_changes_only_what_it_names_in_the_papers_recipe() -> None:
+    config = read_config(REPOSITORY / "config" / "config.yaml")
+    recipe = config.recipe("timelens", "attention")
+    assert recipe.batch_size == 8
+    assert recipe.epochs == 27
+
+
+def test_a_recording_may_be_a_path_or_a_list_of_paths() -> None:
+    one = validated({"recordings": "a/my.aedat4", "pretrained": {"timelens": "w"}}, "test")
+    assert [(item.name, item.split) for item in one.recordings] == [("my", "test")]
+    two = validated({"recordings": ["a.aedat4", "b.aedat4"], "pretrained": {"timelens": "w"}}, "test")
+    assert [item.name for item in two.recordings] == ["a", "b"]
+
+
+def test_two_recordings_of_one_name_are_refused() -> None:
+    with pytest.raises(UserError, match="two recordings are called 'my'"):
+        validated({"recordings": ["a/my.aedat4", "b/my.aedat4"], "pretrained": {"timelens": "w"}}, "test")
+
+
+def test_results_dir_stands_in_paths() -> None:
+    config = validated({"results_dir": "r", "septuplets": {**TREE, "root": "{results_dir}/v"}}, "test")
+    assert config.septuplets is not None
+    assert config.septuplets.root == "r/v"
+
+
+def test_shards_are_fixed_blocks_with_fixed_names() -> None:
+    config = validated({"septuplets": TREE}, "test")
+    assert config.septuplets is not None
+    assert config.septuplets.shards("train") == ["train-00000", "train-00001", "train-00002"]
+    assert config.septuplets.shards("test") == ["test-00000"]
+
+
+def test_a_stage_overrides_the_family_and_the_family_the_manifest() -> None:
+    training = {"timelens": {"recipe": {"batch_size": 2}, "stages": {"warp": {"batch_size": 3}}}}
+    config = validated({"septuplets": TREE, "training": training}, "test")
+    sizes = [config.recipe("timelens", stage).batch_size for stage in ("synthesis", "warp")]
+    assert sizes == [2, 3]
+
+
+def test_nothing_to_train_on_is_said() -> None:
+    with pytest.raises(UserError, match="nothing to train timelens on"):
+        validated({"recordings": "my.aedat4"}, "test")
+
+
+def test_options_are_frozen() -> None:
+    config = Config.model_validate({"septuplets": TREE})
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 3  # pyright: ignore[reportAttributeAccessIssue]

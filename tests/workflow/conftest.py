@@ -1,0 +1,49 @@
+"""A finished smoke run that the workflow's tests share (read it, or copy it; never change it)."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SMOKE = ["--configfile", str(REPOSITORY / "config" / "smoke.yaml")]
+
+
+def snakemake(folder: Path, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    """Run the workflow in a folder of its own; stderr joins stdout."""
+    command = ["snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "2", *arguments]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def environment() -> dict[str, str]:
+    """The environment with this interpreter's programs first."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished smoke run."""
+    folder = tmp_path_factory.mktemp("smoke")
+    done = snakemake(folder, *SMOKE)
+    assert done.returncode == 0, done.stdout[-4000:]
+    return folder
+
+
+@pytest.fixture
+def smoke_copy(smoke: Path, tmp_path: Path) -> Path:
+    """A copy of the finished smoke run, with its time stamps, to change at will."""
+    folder = tmp_path / "run"
+    shutil.copytree(smoke, folder, symlinks=True)
+    return folder

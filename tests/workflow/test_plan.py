@@ -1,0 +1,96 @@
+"""What the workflow would do: dry runs only."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import SMOKE, snakemake
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """Jobs by rule of a dry run."""
+    done = snakemake(folder, "--dry-run", *arguments)
+    assert done.returncode == 0, done.stdout[-3000:]
+    counts = re.findall(r"^(\w+) +(\d+)$", done.stdout, flags=re.MULTILINE)
+    return {rule: int(count) for rule, count in counts if rule not in ("all", "total")}
+
+
+def overlay(folder: Path, name: str, changes: dict) -> list[str]:
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(changes))
+    return [*SMOKE, str(path)]
+
+
+def test_the_default_run_plans_every_step_of_the_demo(tmp_path: Path) -> None:
+    plan = planned(tmp_path)
+    assert plan == {
+        "demo_data": 1,
+        "blocks_train": 1,
+        "blocks_test": 1,
+        "ingest": 3,
+        "simulate": 3,
+        "index": 2,
+        "train_stage": 4,
+        "evaluate": 2,
+        "report": 1,
+    }
+
+
+def test_vimeo90k_at_full_size_stays_far_below_2000_jobs(tmp_path: Path) -> None:
+    lists = {"train_list": "train.txt", "test_list": "test.txt"}
+    for name in lists.values():
+        (tmp_path / name).write_text("00001/0001\n")
+    tree = {"root": "vimeo90k", **lists, "receipt": None, "train_clips": 64612, "test_clips": 7824, "shard_size": 256}
+    path = tmp_path / "full.yaml"
+    path.write_text(yaml.safe_dump({"demo": None, "septuplets": tree, "recordings": None}))
+    plan = planned(tmp_path, "--configfile", str(path))
+    assert plan["simulate"] == 253 + 31
+    assert sum(plan.values()) < 2000
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"simulation": {"contrst": 1}}, "simulation.contrst: no such option"),
+        ({"training": {"timelens": {"recipe": {"stpes": 3}}}}, "timelens.stages.synthesis: stpes: no such option"),
+        ({"training": {"timelens": {"stages": {"attentoin": {}}}}}, "training.timelens.stages.attentoin"),
+        ({"training": {"timelens": {"model": {"width": 8}}}}, "training.timelens.model: width: no such option"),
+        ({"families": ["timelenz"]}, "unknown family 'timelenz'"),
+        ({"septuplets": None, "recordings": []}, "nothing to work on"),
+    ],
+)
+def test_a_typo_in_the_configuration_is_one_line_with_the_path_of_the_key(
+    tmp_path: Path, changes: dict, expected: str
+) -> None:
+    done = snakemake(tmp_path, "--dry-run", *overlay(tmp_path, "typo", changes))
+    assert done.returncode != 0
+    lines = [line for line in done.stdout.splitlines() if "evfi: error:" in line]
+    assert len(lines) == 1
+    assert expected in lines[0]
+    assert "Traceback" not in done.stdout
+
+
+def test_a_finished_run_has_nothing_to_do(smoke: Path) -> None:
+    assert planned(smoke, *SMOKE) == {}
+
+
+def test_a_changed_attention_learning_rate_runs_that_stage_evaluation_and_report(smoke: Path, tmp_path: Path) -> None:
+    changes = {"training": {"timelens": {"stages": {"attention": {"learning_rate": 2e-3}}}}}
+    plan = planned(smoke, *overlay(tmp_path, "rate", changes))
+    assert plan == {"train_stage": 1, "evaluate": 1, "report": 1}
+
+
+def test_a_changed_threshold_runs_simulation_and_all_after_it(smoke: Path, tmp_path: Path) -> None:
+    changes = {"simulation": {"contrast_pos": 0.3}}
+    plan = planned(smoke, *overlay(tmp_path, "threshold", changes))
+    assert plan == {"simulate": 4, "index": 2, "train_stage": 4, "evaluate": 2, "report": 1}
+
+
+def test_a_changed_number_of_loader_workers_runs_nothing(smoke: Path, tmp_path: Path) -> None:
+    assert planned(smoke, *overlay(tmp_path, "workers", {"runtime": {"workers": 2, "checkpoint_seconds": 3}})) == {}
+
+
+def test_a_changed_report_title_runs_the_report_alone(smoke: Path, tmp_path: Path) -> None:
+    assert planned(smoke, *overlay(tmp_path, "title", {"report": {"title": "Mine"}})) == {"report": 1}

@@ -1,0 +1,159 @@
+# The validated configuration, and what the rules ask of it.
+import re
+import sys
+
+from evfi.config import validated
+from evfi.errors import UserError
+from evfi.models.registry import FAMILIES
+from evfi.provenance import canonical_json
+from evfi.versions import ALGO_VERSIONS
+
+try:
+    CONFIG = validated(config, "configuration")
+except UserError as error:
+    sys.exit(f"evfi: error: {error}")
+
+RESULTS = CONFIG.results_dir
+RECORDINGS = {recording.name: recording for recording in CONFIG.recordings}
+
+
+def alternatives(names):
+    """A pattern that matches one of the names, and nothing where there are none."""
+    return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def options(**values):
+    """A rule's slice of the configuration as canonical JSON: a change of it, and of nothing else, re-runs the rule."""
+    return canonical_json(
+        {
+            name: (value.model_dump(mode="json") if hasattr(value, "model_dump") else value)
+            for name, value in values.items()
+        }
+    )
+
+
+def clip_stores(part, ending):
+    """The clip stores of a part (ending "zarr") or their receipts ("json")."""
+    shards = CONFIG.septuplets.shards(part) if CONFIG.septuplets else []
+    return [f"{RESULTS}/stores/clips/{shard}.{ending}" for shard in shards]
+
+
+def recording_stores(part, ending):
+    """The recording stores that belong to a part, or their receipts."""
+    return [
+        f"{RESULTS}/stores/recordings/{recording.name}.{ending}"
+        for recording in CONFIG.recordings
+        if part in recording.parts()
+    ]
+
+
+def stores(part):
+    """Every store of a part with its receipt: of a folder alone Snakemake sees but one time stamp."""
+    return [
+        path for ending in ("zarr", "json") for path in (*clip_stores(part, ending), *recording_stores(part, ending))
+    ]
+
+
+def store_receipts():
+    """The receipts of all stores, each once."""
+    return list(dict.fromkeys(path for part in ("train", "test") for path in stores(part) if path.endswith(".json")))
+
+
+def rendered_receipt():
+    """The file that changes when the tree of septuplets does, where there is one."""
+    return [CONFIG.septuplets.receipt] if CONFIG.septuplets and CONFIG.septuplets.receipt else []
+
+
+def rendered_argument():
+    """`--rendered FILE` for the report."""
+    return ["--rendered", *rendered_receipt()] if rendered_receipt() else []
+
+
+def recording_arguments(part):
+    """`NAME=SPLIT=STORE` of each recording of a part."""
+    return [
+        f"{recording.name}={recording.split}={RESULTS}/stores/recordings/{recording.name}.zarr"
+        for recording in CONFIG.recordings
+        if part in recording.parts()
+    ]
+
+
+def recording_files(wildcards):
+    """A recording's raw file and, where there is one, its folder of held-out true frames."""
+    recording = RECORDINGS[wildcards.recording]
+    return [recording.path, *([recording.truth] if recording.truth else [])]
+
+
+def truth_argument(wildcards):
+    """`--truth FOLDER` where the recording has one."""
+    truth = RECORDINGS[wildcards.recording].truth
+    return ["--truth", truth] if truth else []
+
+
+def stage_weights(family, stage):
+    """Where a trained stage's weights lie."""
+    return f"{RESULTS}/{family}/{stage}/weights.safetensors"
+
+
+def starting_weights(wildcards):
+    """The weights that a stage starts from."""
+    return [stage_weights(wildcards.family, need) for need in FAMILIES[wildcards.family].stage(wildcards.stage).needs]
+
+
+def starting_arguments(wildcards):
+    """`--start STAGE=FILE` of each stage that this one starts from."""
+    return [
+        argument
+        for need in FAMILIES[wildcards.family].stage(wildcards.stage).needs
+        for argument in ("--start", f"{need}={stage_weights(wildcards.family, need)}")
+    ]
+
+
+def stage_options(wildcards):
+    """What decides a stage's result."""
+    return options(
+        recipe=CONFIG.recipe(wildcards.family, wildcards.stage),
+        model=CONFIG.family_training(wildcards.family).model,
+        seed=CONFIG.seed,
+    )
+
+
+def stage_threads(wildcards):
+    """The recipe's number of intra-op threads, which is part of the result."""
+    return CONFIG.recipe(wildcards.family, wildcards.stage).threads
+
+
+def final_weights(method):
+    """The weights file of a family: trained by this run, or given as pretrained; None for the baselines."""
+    if method == "baselines":
+        return None
+    return CONFIG.pretrained.get(method) or stage_weights(method, FAMILIES[method].stages[-1].name)
+
+
+def evaluation_threads(wildcards):
+    """Networks run on two threads; the baselines on one, beside a training stage."""
+    return 1 if wildcards.method == "baselines" else 2
+
+
+def evaluation_weights(wildcards):
+    """The weights as an input file. A pretrained file that is absent is left to the verb, which says so."""
+    weights = final_weights(wildcards.method)
+    if weights is None or (wildcards.method in CONFIG.pretrained and not Path(weights).exists()):
+        return []
+    return [weights]
+
+
+def weights_argument(wildcards):
+    """`--weights FILE` of a learned method."""
+    weights = final_weights(wildcards.method)
+    return ["--weights", weights] if weights else []
+
+
+def trained_stages():
+    """(family, stage) of all stages that this run trains."""
+    return [(family, stage.name) for family in CONFIG.trained_families() for stage in FAMILIES[family].stages]
+
+
+def methods():
+    """The evaluations that the report compares."""
+    return ["baselines", *CONFIG.families]

@@ -1,0 +1,33 @@
+# One method (or the four baselines) on every test sample.
+rule evaluate:
+    input:
+        index="<results>/samples/test.parquet",
+        receipt="<results>/samples/test.json",
+        stores=stores("test"),
+        weights=evaluation_weights,
+    output:
+        targets="<results>/evaluation/{method}/targets.parquet",
+        receipt="<results>/evaluation/{method}/evaluation.json",
+        pictures=directory("<results>/evaluation/{method}/pictures"),
+    log:
+        "<logs>/evaluate/{method}.log",
+    benchmark:
+        "<benchmarks>/evaluate/{method}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: evaluation_threads
+    resources:
+        mem_mb=4000,
+        runtime=600,
+        gpu=0,
+        multithreaded=lambda wildcards, threads: int(threads > 1),
+    params:
+        out=subpath(output.receipt, parent=True),
+        weights=weights_argument,
+        options=options(evaluation=CONFIG.evaluation),
+        algo=ALGO_VERSIONS["evaluation"],
+    shell:
+        """
+        evfi evaluate {input.index:q} {params.out:q} {params.weights:q} \
+            --options {params.options:q} --threads {threads} 2>&1 | tee {log}
+        """
