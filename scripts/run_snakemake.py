@@ -27,13 +27,13 @@ def main(arguments: list[str]) -> int:
     os.pwrite(descriptor, owner.encode(), 0)
     # Jobs take a shared lock on the same file (evfi/cli/run_lock.py): it is free again when the last of them ends.
     fcntl.flock(descriptor, fcntl.LOCK_SH)
-    command = ["snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), *arguments]
+    command = ["snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
     environment = {**os.environ, "EVFI_RUN_LOCK": str(LOCK.resolve()), "EVFI_RUN_OWNER": owner}
     try:
         if any(Path(".snakemake/locks").glob("*")):
             print("An earlier run was stopped: making again what it left incomplete.", flush=True)
-            subprocess.run([*command, "--unlock", "--quiet"], env=environment, check=False)
-        return subprocess.run(command, env=environment, check=False).returncode
+            subprocess.run([*command, "--unlock", *arguments], env=environment, check=False)
+        return subprocess.run([*command, *arguments], env=environment, check=False).returncode
     except KeyboardInterrupt:
         return 130
 

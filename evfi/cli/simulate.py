@@ -18,7 +18,7 @@ def run(
         Path, typer.Argument(metavar="OUT", help="A clip store (.zarr) for a list; .npz for a folder of frames.")
     ],
     root: Annotated[Path | None, typer.Option(help="The septuplet tree: the folder that holds sequences/.")] = None,
-    preset: Annotated[str | None, typer.Option(help="evtexture (default) or esim_py.")] = None,
+    preset: Annotated[str | None, typer.Option(help="evtexture (default), e2vid or esim_py.")] = None,
     contrast_pos: Annotated[float | None, typer.Option(help="ON threshold in log intensity.")] = None,
     contrast_neg: Annotated[float | None, typer.Option(help="OFF threshold in log intensity.")] = None,
     refractory_us: Annotated[int | None, typer.Option(help="Dead time of a pixel in µs.")] = None,

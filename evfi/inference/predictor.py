@@ -13,6 +13,7 @@ from evfi.errors import InputFileError, UserError
 from evfi.inference.quantise import averaged_channels, is_gray_sample
 from evfi.models.family import Family
 from evfi.models.weights import LoadedModel, load_model
+from evfi.nn.device import device_named
 from evfi.options import Options
 from evfi.samples.sample import Sample
 
@@ -114,24 +115,10 @@ def load_predictor(weights: Path, *, device: str = "cpu", threads: int | None = 
     """
     if batch_size < 1 or (threads is not None and threads < 1):
         raise UserError(f"batch size and threads must be at least 1, got {batch_size} and {threads}")
-    chosen = _device(device)
+    chosen = device_named(device)
     if threads is not None:
         torch.set_num_threads(threads)
     return Predictor(load_model(weights), device=chosen, batch_size=batch_size)
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UserError(f"the device is cpu, cuda or cuda:N, got {name!r}") from None
-    if device.type not in ("cpu", "cuda"):
-        raise UserError(f"the device is cpu, cuda or cuda:N, got {name!r}")
-    if device.type == "cuda":
-        count = torch.cuda.device_count()
-        if (device.index or 0) >= count:
-            raise UserError(f"the device {name} is not there ({count} CUDA devices found): use --device cpu")
-    return device
 
 
 def _channels_last(images: Tensor) -> FloatFrame:

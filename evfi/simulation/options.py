@@ -94,7 +94,7 @@ class SimulationOptions(Options):
     contrast_pos=0.1)`. Thresholds are in log-intensity units, each a number or a draw.
     """
 
-    preset: Literal["evtexture", "esim_py"] = "evtexture"
+    preset: Literal["evtexture", "e2vid", "esim_py"] = "evtexture"
     law: Literal["esim_py"] = "esim_py"
     contrast_pos: Threshold | Draw = UniformDraw(low=0.05, high=0.5)
     contrast_neg: Threshold | DependentDraw = RatioDraw(mean=1.0, sigma=0.1, low=0.02, high=0.5)
@@ -138,6 +138,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Kai et al., "EvTexture", ICML 2024: thresholds per clip, esim_py's law. The one for training; the fields' defaults
     # are its values.
     "evtexture": {},
+    # Rebecq et al., "High Speed and High Dynamic Range Video with an Event Camera", TPAMI 2019: both thresholds from
+    # N(0.18, 0.03), clipped above 0.01; the rest as in rpg_vid2e, with upsampling.
+    "e2vid": {
+        "law": "esim_py",
+        "contrast_pos": {"kind": "normal", "mean": 0.18, "sigma": 0.03, "low": 0.01},
+        "contrast_neg": {"kind": "normal", "mean": 0.18, "sigma": 0.03, "low": 0.01},
+        "refractory_us": 0,
+        "log_eps": 1e-3,
+        "upsample": "dis",
+    },
     # Gehrig et al., "Video to Events", CVPR 2020; rpg_vid2e/esim_py and its example: the simulator alone, on frames
     # that are dense enough.
     "esim_py": {

@@ -1,6 +1,9 @@
 """Training batches and validation samples from a sample index."""
 
+import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +23,6 @@ from evfi.samples.sample import Sample
 from evfi.training.options import Runtime
 from evfi.training.sampler import Draws, StepBatches, draws_of_step
 
-_DEAD_WORKER = "DataLoader worker"
 _PREFETCHED = 4
 
 
@@ -85,8 +87,10 @@ class StageData:
                 if isinstance(batch, EvfiError):
                     raise batch
                 yield batch
-        except RuntimeError as error:
-            if not str(error).startswith(_DEAD_WORKER):
+        except EvfiError:
+            raise
+        except (RuntimeError, ConnectionError, EOFError, FileNotFoundError) as error:
+            if runtime.workers == 0 or not _tells_of_a_dead_worker(error):
                 raise
             raise EvfiError(
                 f"a process that prepares samples died ({error}); was memory short? Run the same command again: it "
@@ -103,7 +107,7 @@ class StageData:
             # OpenMP, OpenCV and zarr threads do not survive fork.
             multiprocessing_context="forkserver" if workers else None,
             prefetch_factor=_PREFETCHED if workers else None,
-            worker_init_fn=_leave_signals_to_the_trainer if workers else None,
+            worker_init_fn=_serve_the_trainer if workers else None,
             pin_memory=torch.device(runtime.device).type == "cuda",
             # Without its own generator the loader would take a number from the global one at each start.
             generator=torch.Generator(),
@@ -128,7 +132,22 @@ def evenly(positions: NDArray[np.intp], count: int) -> NDArray[np.intp]:
     return positions[(np.arange(count) * len(positions)) // max(count, 1)]
 
 
-def _leave_signals_to_the_trainer(_worker: int) -> None:
+def _tells_of_a_dead_worker(error: Exception) -> bool:
+    """torch says so itself, or its batch, which still lay in the worker's memory, can no longer be fetched."""
+    return isinstance(error, OSError | EOFError) or str(error).startswith("DataLoader worker")
+
+
+def _serve_the_trainer(_worker: int) -> None:
+    """What a worker does first: leave signals to the trainer, and never outlive it."""
     # A terminal or Slurm sends them to all processes; a worker that died first would look like a crash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # torch's own watch looks at the parent, which is the fork server here; server and worker keep each other alive.
+    threading.Thread(target=_end_with_the_trainer, daemon=True).start()
+
+
+def _end_with_the_trainer() -> None:
+    trainer = multiprocessing.parent_process()
+    if trainer is not None:
+        trainer.join()
+        os._exit(1)

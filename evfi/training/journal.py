@@ -30,6 +30,10 @@ class Journal:
         with self.path.open("a") as file:
             file.write(json.dumps(_finite(line)) + "\n")
 
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """All lines of a kind, in order."""
+        return [line for line in map(json.loads, self._lines()) if line.get("kind") == kind]
+
     def _lines(self) -> list[str]:
         return self.path.read_text().splitlines() if self.path.is_file() else []
 

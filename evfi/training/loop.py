@@ -83,8 +83,9 @@ def train_stage(
             )
             inputs = input_digests(index, starts)
             _train(training, interruption)
+            facts = {**training.facts(), "validation": _first_and_last(training)}
             run = run_facts(
-                family, stage, model_options, recipe, inputs, algo_version=ALGO_VERSIONS["training"], **training.facts()
+                family, stage, model_options, recipe, inputs, algo_version=ALGO_VERSIONS["training"], **facts
             )
             facts = export(partial, state_dir, family, stage, model_options, training.model, run)
         training.checkpoints.clear(keep=JOURNAL)
@@ -179,3 +180,17 @@ def _validate(training: Training) -> None:
     training.journal.write({"kind": "validation", "step": training.step, "metrics": found.metrics})
     text = ", ".join(f"{name} {value:.4g}" for name, value in found.metrics.items())
     log.info("%s: step %d of %d: validation %s", training.label, training.step, training.total, text)
+
+
+def _first_and_last(training: Training) -> dict[str, Any]:
+    """Validation metrics before the first and after the last step; empty where nothing was validated."""
+    lines = training.journal.of_kind("validation")
+    if not lines:
+        return {}
+    first, last = lines[0]["metrics"], lines[-1]["metrics"]
+    if None in (first["loss"], last["loss"]) or last["loss"] >= first["loss"]:
+        log.warning(
+            "%s: the validation loss went from %s to %s, so nothing was learned: lower learning_rate, or train longer",
+            training.label, first["loss"], last["loss"],
+        )  # fmt: skip
+    return {"first": first, "last": last}

@@ -16,7 +16,7 @@ def _gray(log, eps=1e-3):
     return (np.exp(log) - eps) * 255
 
 
-@pytest.mark.parametrize("preset", ["evtexture", "esim_py"])
+@pytest.mark.parametrize("preset", ["evtexture", "e2vid", "esim_py"])
 @pytest.mark.parametrize("upsample", ["none", "linear", "dis"])
 def test_constant_video_gives_nothing(preset, upsample):
     frame = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)

@@ -60,6 +60,26 @@ def wait_for_step(process: "subprocess.Popen[bytes]", state: Path, step: int) ->
     raise AssertionError(f"no checkpoint of step {step} came; exit code {process.poll()}")
 
 
+def descendants(process: int) -> list[int]:
+    children = [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return [each for child in children for each in (child, *descendants(child))]
+
+
+def is_alive(process: int) -> bool:
+    """Whether it still runs; one that ended but was not yet reaped does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def assert_all_end(processes: list[int]) -> None:
+    until = time.monotonic() + 10
+    while any(is_alive(process) for process in processes):
+        assert time.monotonic() < until, "a loader worker outlived its trainer"
+        time.sleep(0.05)
+
+
 def test_killed_then_terminated_then_finished_it_ends_with_the_same_weights_bit_for_bit(
     index: Path, train: Train, tmp_path: Path
 ) -> None:
@@ -68,8 +88,11 @@ def test_killed_then_terminated_then_finished_it_ends_with_the_same_weights_bit_
 
     killed = started(index, out, state, workers=1, log=log)
     wait_for_step(killed, state, 4)
+    helpers = descendants(killed.pid)
+    assert len(helpers) >= 2  # the fork server and a worker
     killed.send_signal(signal.SIGKILL)
     assert killed.wait(timeout=20) == -signal.SIGKILL
+    assert_all_end(helpers)
     reached = last_step(state)
 
     terminated = started(index, out, state, workers=0, log=log)

@@ -234,6 +234,16 @@ def test_without_validation_rows_the_stage_trains_and_says_so(
     assert all(line["kind"] == "train" for line in journal_of(tmp_path / "out"))
 
 
+def test_a_stage_that_learned_nothing_says_so(train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    good = train(tmp_path / "good")
+    assert good["validation"]["last"]["loss"] < good["validation"]["first"]["loss"]
+    assert "nothing was learned" not in caplog.text
+    # Flows far outside of the frame: both warped frames are black and no gradient leads back.
+    bad = train(tmp_path / "bad", "warp", recipe={"learning_rate": 1.0, "steps": 3})
+    assert bad["validation"]["last"]["loss"] > bad["validation"]["first"]["loss"]
+    assert "lower learning_rate" in caplog.text
+
+
 def test_emulated_bf16_is_said_in_log_and_run(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

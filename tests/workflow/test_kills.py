@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,23 +22,44 @@ RULES = {
 }
 
 
-def start(folder: Path, target: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*RUN, target],
-        cwd=folder,
-        env=environment(),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+@dataclass(frozen=True)
+class Run:
+    """A run in the background, and the file that its output goes to."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def output(self) -> str:
+        return self.log.read_text()[-3000:]
+
+    def ended(self, timeout: float = 300) -> int:
+        return self.process.wait(timeout)
 
 
-def wait_for(path: Path, run: subprocess.Popen[str]) -> None:
+def start(folder: Path, target: str) -> Run:
+    log = folder / f"run-{time.monotonic_ns()}.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [*RUN, "--", target],
+            cwd=folder,
+            env=environment(),
+            text=True,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Run(process, log)
+
+
+def wait_for(path: Path, run: Run) -> None:
     """Until a writer holds the lock at `path`."""
     deadline = time.monotonic() + 90
     while not path.exists():
-        assert run.poll() is None, (run.stdout.read() if run.stdout else "")[-3000:]
+        assert run.process.poll() is None, run.output()
         assert time.monotonic() < deadline, f"{path} did not appear"
         time.sleep(0.005)
 
@@ -68,10 +90,9 @@ def test_a_run_killed_with_all_its_children_completes_when_started_again(smoke_c
     wait_for(lock, run)
     for process in descendants(run.pid):
         os.kill(process, signal.SIGKILL)
-    run.wait()
+    run.ended()
     again = start(smoke_copy, target)
-    output, _ = again.communicate(timeout=300)
-    assert again.returncode == 0, output[-3000:]
+    assert again.ended() == 0, again.output()
     assert content(smoke_copy / "results/smoke" / RULES[rule][0]) == expected
     assert leftovers(smoke_copy) == []
 
@@ -86,10 +107,9 @@ def test_snakemake_killed_alone_leaves_no_second_writer(smoke_copy: Path, rule: 
     drivers = [process for process in descendants(run.pid)[:2] if process != verb]
     for process in drivers:
         os.kill(process, signal.SIGKILL)
-    run.wait()
+    run.ended()
     again = start(smoke_copy, target)
-    output, _ = again.communicate(timeout=300)
-    assert again.returncode == 0, output[-3000:]
+    assert again.ended() == 0, again.output()
     assert content(smoke_copy / "results/smoke" / RULES[rule][0]) == expected
     assert leftovers(smoke_copy) == []
 
@@ -99,13 +119,11 @@ def test_a_second_live_run_is_refused_with_one_line(smoke_copy: Path) -> None:
     run = start(smoke_copy, target)
     wait_for(lock, run)
     second = start(smoke_copy, target)
-    output, _ = second.communicate(timeout=60)
-    assert second.returncode == 2
-    assert output.strip().splitlines() == [
+    assert second.ended(60) == 2
+    assert second.output().strip().splitlines() == [
         f"Another run (process {run.pid}) is at work here: wait for it, or stop it with Ctrl-C first."
     ]
-    first, _ = run.communicate(timeout=300)
-    assert run.returncode == 0, first[-3000:]
+    assert run.ended() == 0, run.output()
 
 
 def test_two_runs_in_two_folders_give_equal_bytes(smoke: Path, tmp_path: Path) -> None:
