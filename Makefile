@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Snakemake finds `evfi`, and snakefmt finds `shfmt`, by name.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 FAMILIES ?=
 CORES ?= all
 PYTEST_FLAGS ?=
@@ -26,25 +28,25 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup ## data, training, measurement and report of the embedded demo
-	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python scripts/run_snakemake.py --cores $(CORES) $(CONFIG)
+	@$(BIN)/python scripts/run_snakemake.py --cores $(CORES) $(CONFIG)
 
 demo-check: setup ## assert the figures of a finished `make demo`
-	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -m demo tests/demo_figures
+	@$(BIN)/python -m pytest -m demo tests/demo_figures
 
 test: setup ## the tests (without slow, bench, gpu, slurm, browser)
-	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 check: setup ## format, lint, types, layers, workflow lint, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
-	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/snakemake --lint
-	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/snakemake --lint
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 bench: setup ## speed ratios (median of interleaved pairs in one run)
-	@PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -m bench -s
+	@for script in scripts/bench_*.py; do $(BIN)/python $$script; done
 
 clean: ## remove results and the virtual environment
 	rm -rf $(VENV) results .snakemake

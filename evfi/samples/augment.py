@@ -12,15 +12,18 @@ from evfi.samples.sample import Image, Sample
 from evfi.types import Events
 
 
-def augment(sample: Sample, options: AugmentOptions, rng: np.random.Generator) -> Sample:
+def augment(sample: Sample, options: AugmentOptions, rng: np.random.Generator, *, step: int = 0) -> Sample:
     """A changed copy of the sample. The random numbers drawn do not depend on the sample's content.
+
+    Args:
+        step: the training step, which decides the crop's side where several take turns.
 
     Raises:
         UserError: the crop is larger than the frame.
     """
     across, down, *flags = rng.random(6)
-    if options.crop:
-        sample = crop(sample, options.crop, down, across)
+    if side := options.side(step):
+        sample = crop(sample, side, down, across)
     changes = (options.flip_horizontal, options.flip_vertical, options.transpose, options.reverse_time)
     for allowed, flag, change in zip(
         changes, flags, (flip_horizontal, flip_vertical, transpose, reverse_time), strict=True

@@ -38,8 +38,16 @@ class SamplesOptions(Options):
 class AugmentOptions(Options):
     """Random changes of a training sample, the same for its frames and its events."""
 
-    crop: Annotated[int, Ge(0)] = Field(default=0, description="side of the square crop in pixels; 0 keeps the frame")
+    crop: Annotated[int, Ge(0)] | tuple[Annotated[int, Ge(1)], ...] = Field(
+        default=0,
+        description="side of the square crop in pixels; 0 keeps the frame; several sides take turns step by step, so "
+        "that a network that pads to a multiple of 32 sees both padded and unpadded frames",
+    )
     flip_horizontal: bool = True
     flip_vertical: bool = True
     reverse_time: bool = True
     transpose: bool = False
+
+    def side(self, step: int) -> int:
+        """The side of all crops of one step's batch."""
+        return self.crop if isinstance(self.crop, int) else self.crop[step % len(self.crop)]

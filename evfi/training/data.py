@@ -17,7 +17,6 @@ from evfi.errors import EvfiError
 from evfi.models.batch import Batch
 from evfi.models.family import Family, Recipe
 from evfi.samples.augment import augment
-from evfi.samples.options import AugmentOptions
 from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
 from evfi.training.options import Runtime
@@ -32,13 +31,15 @@ class DrawnSamples(Dataset[Batch | EvfiError]):
 
     reader: SampleReader
     draws: Draws
-    augmentation: AugmentOptions
+    recipe: Recipe
     family: Family
 
     def __getitem__(self, draw: int) -> Batch | EvfiError:
         try:
             sample = self.reader.at(self.draws.position(draw))
-            return self.family.prepare(augment(sample, self.augmentation, self.draws.generator(draw)))
+            step = draw // self.recipe.batch_size
+            changed = augment(sample, self.recipe.augment, self.draws.generator(draw), step=step)
+            return self.family.prepare(changed)
         except EvfiError as error:
             return error
 
@@ -100,7 +101,7 @@ class StageData:
     def _loader(self, start: int, end: int, runtime: Runtime) -> "DataLoader[Batch | EvfiError]":
         workers = runtime.workers
         return DataLoader(
-            DrawnSamples(self.reader, self.draws, self.recipe.augment, self.family),
+            DrawnSamples(self.reader, self.draws, self.recipe, self.family),
             batch_sampler=StepBatches(start, end, self.recipe.batch_size),
             collate_fn=Collation(self.family),
             num_workers=workers,

@@ -63,6 +63,15 @@ def test_equal_seeds_give_equal_samples_and_random_numbers_do_not_depend_on_the_
     assert generator.random() == plain.random()
 
 
+def test_several_crop_sides_take_turns_step_by_step() -> None:
+    options = AugmentOptions(crop=(8, 6))
+    sides = [
+        augmenting.augment(sample_with_marks(), options, np.random.default_rng(0), step=step).frame0.shape[0]
+        for step in range(4)
+    ]
+    assert sides == [8, 6, 8, 6]
+
+
 def test_a_crop_larger_than_the_frame_is_refused() -> None:
     with pytest.raises(UserError, match="does not fit"):
         augmenting.augment(sample_with_marks(), AugmentOptions(crop=13), np.random.default_rng(0))
