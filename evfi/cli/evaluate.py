@@ -13,7 +13,6 @@ def run(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index of test samples (.parquet).")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
     weights: Annotated[Path | None, typer.Option(help="A model's weights; without them the baselines run.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 2,
     options: OptionsJson = "",
 ) -> None:
     """Measure a model, or the baselines (copy, blend, flow, event integration), on test samples.
@@ -23,4 +22,4 @@ def run(
     from evfi.evaluation.evaluate import evaluate
 
     chosen = options_from(EvaluationOptions, parsed_json(options).get("evaluation", {}), "evaluation")
-    evaluate(index, out, weights=weights, options=chosen, threads=threads)
+    evaluate(index, out, weights=weights, options=chosen)

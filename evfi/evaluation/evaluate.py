@@ -52,14 +52,13 @@ def evaluate(
     *,
     weights: Path | None = None,
     options: EvaluationOptions | None = None,
-    threads: int = 1,
     device: str = "cpu",
 ) -> dict[str, Any]:
     """Measure the baselines, or the family in a weights file, on an index's test rows; return evaluation.json.
 
     `out` becomes a folder with targets.parquet (a row per sample, method and metric), evaluation.json (methods,
     pictures, digests of what went in) and pictures/<sample>/<method>.png (docs/formats.md); `out`.provenance.json
-    lies beside it. Equal inputs and options give equal bytes (with one number of threads).
+    lies beside it. Equal inputs and options give equal bytes.
 
     Raises:
         MissingInputError, InputFileError: index, stores or weights are absent or damaged.
@@ -69,11 +68,11 @@ def evaluate(
     options = options or EvaluationOptions()
     reader = SampleReader(index)
     rows = rows_to_measure(reader.table)
-    cv2.setNumThreads(threads)
+    cv2.setNumThreads(1)
     if weights is None:
         name, contestant = BASELINES_NAME, Baselines(options)
     else:
-        predictor = load_predictor(weights, device=device, threads=threads, batch_size=options.batch_size)
+        predictor = load_predictor(weights, device=device, threads=options.threads, batch_size=options.batch_size)
         name, contestant = predictor.family, FamilyContestant(predictor)
     chosen = chosen_rows(rows, options.pictures_per_protocol)
     with writing(out) as partial:

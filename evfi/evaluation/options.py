@@ -70,6 +70,9 @@ class EvaluationOptions(Options):
     )
     baselines: Annotated[tuple[BaselineName, ...], Len(1)] = ("copy", "blend", "flow", "event_integration")
     batch_size: Annotated[int, Ge(1)] = Field(default=4, description="samples of one size that a network sees at once")
+    threads: Annotated[int, Ge(1)] = Field(
+        default=2, description="of one operation of a network; another number gives figures of other last digits"
+    )
     pictures_per_protocol: Annotated[int, Ge(0)] = Field(
         default=3, description="groups per data set, protocol and skip whose pictures are kept, all targets of each"
     )

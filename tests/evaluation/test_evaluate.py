@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from evfi.errors import MissingInputError, UserError
 from evfi.evaluation.aggregate import aggregate, gains_over_parts
@@ -210,6 +211,20 @@ def test_a_family_is_measured_with_all_that_it_joins(stores: Path, weights: Path
     assert values[sample.sample_id, "timelens", "psnr_float"] == pytest.approx(expected, abs=1e-3)
     folder = tmp_path / "timelens" / "pictures" / document["pictures"][0]["folder"]
     assert {path.name for path in folder.iterdir()} == {f"{name.replace('/', '-')}.png" for name in names}
+
+
+def test_a_family_runs_on_the_threads_of_the_options_whatever_was_set_before(
+    stores: Path, weights: Path, tmp_path: Path
+) -> None:
+    options = OPTIONS.replaced(threads=1, metrics=("psnr_float",))
+    tables = []
+    for granted in (1, 2):
+        torch.set_num_threads(granted)
+        out = tmp_path / f"granted-{granted}"
+        evaluate(stores / "test.parquet", out, weights=weights, options=options)
+        assert torch.get_num_threads() == 1
+        tables.append((out / "targets.parquet").read_bytes())
+    assert tables[0] == tables[1]
 
 
 def test_an_index_without_test_rows_is_refused_and_nothing_is_left(stores: Path, tmp_path: Path) -> None:

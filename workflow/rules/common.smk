@@ -131,8 +131,8 @@ def final_weights(method):
 
 
 def evaluation_threads(wildcards):
-    """Networks run on two threads; the baselines on one, beside a training stage."""
-    return 1 if wildcards.method == "baselines" else 2
+    """The baselines run on one, beside a training stage; networks on as many as the options say, whatever is granted."""
+    return 1 if wildcards.method == "baselines" else CONFIG.evaluation.threads
 
 
 def evaluation_weights(wildcards):

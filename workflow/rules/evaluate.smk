@@ -29,5 +29,5 @@ rule evaluate:
     shell:
         """
         evfi evaluate {input.index:q} {params.out:q} {params.weights:q} \
-            --options {params.options:q} --threads {threads} 2>&1 | tee {log}
+            --options {params.options:q} 2>&1 | tee {log}
         """
