@@ -10,7 +10,8 @@ from numba import njit, uint64
 
 from evfi.simulation.event_keys import key_of
 from evfi.simulation.noise import MAX_SHOTS
-from evfi.simulation.random_bits import fraction, mixed
+from evfi.simulation.random_bits import NORMAL_BITS, fraction, mixed
+from evfi.units import NS_PER_US
 
 _WORD = 8
 
@@ -19,6 +20,22 @@ _WORD = 8
 def _key(start_us, after_us, dt_us, y, x, p):
     """Key of an event `after_us` (unrounded) after an interval's start; it stays within the interval's dt_us."""
     return key_of(start_us + min(np.int64(after_us), dt_us - 1), y, x, p)
+
+
+@njit(cache=True, nogil=True)
+def _tick(from_us, after_us, by_level):
+    """An event's time in ticks of the law's clock: whole nanoseconds or unrounded microseconds."""
+    if by_level:
+        return from_us * NS_PER_US + np.floor(after_us * NS_PER_US)
+    return from_us + after_us
+
+
+@njit(cache=True, nogil=True)
+def _crosses(crossing, prev, new, rising, by_level):
+    """Whether the next crossing lies on the way to `new`, and (law esim_py) not on the way to `prev`."""
+    if rising:
+        return crossing <= new and (by_level or prev < crossing)
+    return new <= crossing and (by_level or crossing < prev)
 
 
 @njit(cache=True, nogil=True)
@@ -72,8 +89,8 @@ def _leaving(now, low, high, flags, words, hits):
 
 @njit(cache=True, nogil=True)
 def fill_quiet(
-    gray, t_us, origin_us, log_table, guess, guess_scale, contrast_pos, contrast_neg, refractory_us,
-    level, last_us, low, high, keys, room, position,
+    gray, t_us, origin_us, log_table, guess, guess_scale, contrast_pos, contrast_neg, by_level, refractory_ticks,
+    level, last_tick, low, high, keys, room, position,
 ):  # fmt: skip
     """Events of sensors without leak and shot noise: only pixels that leave their quiet range are looked at.
 
@@ -94,20 +111,21 @@ def fill_quiet(
             for hit in range(_leaving(gray[k + 1, y], low[y], high[y], flags, words, hits)):
                 x = hits[hit]
                 prev, new = log_table[gray[k, y, x]], log_table[gray[k + 1, y, x]]
-                rising = new > prev
+                here, last = level[y, x], last_tick[y, x]
+                rising = new > here if by_level else new > prev
                 step = contrast_pos[y, x] if rising else -contrast_neg[y, x]
-                us_per_log = dt_us / (new - prev)
-                here, last = level[y, x], last_us[y, x]
+                us_per_log = dt_us / (new - prev) if new != prev else 0.0
                 crossing = here + step
-                while (prev < crossing <= new) if rising else (new <= crossing < prev):
-                    after_us = (crossing - prev) * us_per_log
-                    if after_origin_us + after_us - last >= refractory_us:
+                while _crosses(crossing, prev, new, rising, by_level):
+                    after_us = max((crossing - prev) * us_per_log, 0.0)
+                    at = _tick(after_origin_us, after_us, by_level)
+                    if at - last >= refractory_ticks:
                         keys[used] = _key(start_us, after_us, dt_us, y, x, rising)
                         used += 1
-                        last = after_origin_us + after_us
+                        last = at
                     here = crossing
                     crossing = here + step
-                level[y, x], last_us[y, x] = here, last
+                level[y, x], last_tick[y, x] = here, last
                 low[y, x], high[y, x] = _quiet(
                     here, contrast_pos[y, x], contrast_neg[y, x], log_table, guess, guess_scale
                 )
@@ -118,17 +136,17 @@ def fill_quiet(
 
 @njit(cache=True, nogil=True)
 def fill_noisy(
-    gray, t_us, origin_us, log_table, contrast_pos, contrast_neg, drift_per_us, refractory_us,
-    shot_seed, shot_mean, shot_none, first_interval, gray_shift, level, last_us, keys, room, position,
+    gray, t_us, origin_us, log_table, contrast_pos, contrast_neg, by_level, refractory_ticks, noise, first_interval,
+    gray_shift, level, last_tick, filtered, leaked, keys, room, position,
 ):  # fmt: skip
-    """Events of sensors with leak or shot noise; arguments as in fill_quiet.
+    """Events of sensors with leak, shot noise or a low-pass; arguments as in fill_quiet.
 
-    drift_per_us: (H, W) what leak adds to the log intensity per microsecond. shot_mean, shot_none: (n, 256) expected
-    number of shot events in each interval at each 8-bit gray value, and the probability of none.
+    noise: `noise.NoiseTables`. first_interval: number of intervals before these. gray_shift: from an index of the table
+    to an 8-bit gray value. filtered, leaked: as in PixelState, where it is not None; else anything.
     """
     intervals, height, width = gray.shape[0] - 1, gray.shape[1], gray.shape[2]
     shots = np.empty(MAX_SHOTS, np.uint64)
-    shooting = shot_mean.size > 0
+    filtering, jittering, shooting = noise.low_pass.size > 0, noise.leak_factor.size > 0, noise.shot_mean.size > 0
     first_k, used = position[1], position[2]
     for y in range(position[0], height):
         for k in range(first_k, intervals):
@@ -136,21 +154,33 @@ def fill_noisy(
                 position[0], position[1], position[2] = y, k, used
                 return False
             from_us, to_us = np.float64(t_us[k] - origin_us), np.float64(t_us[k + 1] - origin_us)
-            interval_bits = mixed(uint64(shot_seed) + uint64(first_interval + k))
+            shot_bits = mixed(uint64(noise.shot_seed) + uint64(first_interval + k))
+            leak_bits = mixed(uint64(noise.leak_seed) + uint64(first_interval + k))
             for x in range(width):
-                prev = log_table[gray[k, y, x]] + drift_per_us[y, x] * from_us
-                new = log_table[gray[k + 1, y, x]] + drift_per_us[y, x] * to_us
+                prev, new = log_table[gray[k, y, x]], log_table[gray[k + 1, y, x]]
+                if filtering:
+                    prev = filtered[y, x]
+                    new = prev + noise.low_pass[k, gray[k + 1, y, x] >> gray_shift] * (new - prev)
+                    filtered[y, x] = new
+                if jittering:
+                    factor = noise.leak_factor[mixed(leak_bits + uint64(y * width + x)) >> uint64(64 - NORMAL_BITS)]
+                    prev += leaked[y, x]
+                    leaked[y, x] += noise.drift_per_us[y, x] * factor * (to_us - from_us)
+                    new += leaked[y, x]
+                else:
+                    prev += noise.drift_per_us[y, x] * from_us
+                    new += noise.drift_per_us[y, x] * to_us
                 number = 0
                 if shooting:
-                    bits = mixed(interval_bits + uint64(y * width + x))
+                    bits = mixed(shot_bits + uint64(y * width + x))
                     value = gray[k, y, x] >> gray_shift
-                    if fraction(bits) >= shot_none[k, value]:
-                        number = _shots(bits, shot_mean[k, value], shot_none[k, value], shots)
+                    if fraction(bits) >= noise.shot_none[k, value]:
+                        number = _shots(bits, noise.shot_mean[k, value], noise.shot_none[k, value], shots)
                 if number == 0 and level[y, x] - contrast_neg[y, x] < new < level[y, x] + contrast_pos[y, x]:
                     continue
                 used = _merged_events(
-                    keys, used, y, x, prev, new, contrast_pos[y, x], contrast_neg[y, x], t_us[k] - t_us[0],
-                    t_us[k + 1] - t_us[k], from_us, refractory_us, level, last_us, shots[:number],
+                    keys, used, y, x, prev, new, contrast_pos[y, x], contrast_neg[y, x], by_level, t_us[k] - t_us[0],
+                    t_us[k + 1] - t_us[k], from_us, refractory_ticks, level, last_tick, shots[:number],
                 )  # fmt: skip
         first_k = 0
     position[0], position[1], position[2] = height, 0, used
@@ -180,20 +210,20 @@ def _shots(bits, mean, none, shots):
 
 @njit(cache=True, nogil=True)
 def _merged_events(
-    keys, used, y, x, prev, new, contrast_pos, contrast_neg, start_us, dt_us, from_us, refractory_us,
-    level, last_us, shots,
+    keys, used, y, x, prev, new, contrast_pos, contrast_neg, by_level, start_us, dt_us, from_us, refractory_ticks,
+    level, last_tick, shots,
 ):  # fmt: skip
     """Crossings and shot events of one pixel in one interval, in the order of time (a crossing first)."""
-    rising = new > prev
+    here, last, shot = level[y, x], last_tick[y, x], 0
+    rising = new > here if by_level else new > prev
     step = contrast_pos if rising else -contrast_neg
     us_per_log = dt_us / (new - prev) if new != prev else 0.0
-    here, last, shot = level[y, x], last_us[y, x], 0
     while True:
         crossing = here + step
-        crossed = (prev < crossing <= new) if rising else (new <= crossing < prev)
+        crossed = _crosses(crossing, prev, new, rising, by_level)
         if not crossed and shot == shots.size:
             break
-        after_us = (crossing - prev) * us_per_log if crossed else np.inf
+        after_us = max((crossing - prev) * us_per_log, 0.0) if crossed else np.inf
         p = rising
         if shot < shots.size and fraction(shots[shot]) * dt_us < after_us:
             after_us = fraction(shots[shot]) * dt_us
@@ -201,9 +231,10 @@ def _merged_events(
             shot += 1
         else:
             here = crossing
-        if from_us + after_us - last >= refractory_us:
+        at = _tick(from_us, after_us, by_level)
+        if at - last >= refractory_ticks:
             keys[used] = _key(start_us, after_us, dt_us, y, x, p)
             used += 1
-            last = from_us + after_us
-    level[y, x], last_us[y, x] = here, last
+            last = at
+    level[y, x], last_tick[y, x] = here, last
     return used

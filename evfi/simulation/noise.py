@@ -1,8 +1,10 @@
-"""Sensor noise: the pixels' own constants and the rates of shot noise, all drawn from one seed.
+"""Sensor noise: the pixels' own constants and the tables of shot noise, leak and low-pass, all drawn from one seed.
 
 Random numbers of events come from a counter (seed, interval, pixel), so they are the same in every backend and however
 the frames are cut into chunks. Each term has a stream of its own: switching one on changes none of the others.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from evfi.errors import UserError
 from evfi.provenance import item_seed
 from evfi.simulation.options import NoiseOptions, SimulationOptions
 from evfi.simulation.pixels import PixelModel
+from evfi.simulation.random_bits import normal_quantiles
 from evfi.simulation.thresholds import Contrast
 from evfi.types import SensorSize
 from evfi.units import US_PER_S
@@ -21,6 +24,10 @@ MAX_SHOTS = 16
 _SMALLEST_PIXEL_CONTRAST = 0.01
 _WHITE_SHOT_PART = 0.25
 """Shot-noise rate of a white pixel relative to a black one (v2e's SHOT_NOISE_INTEN_FACTOR)."""
+SPEED_OFFSET = 20
+"""A pixel's speed is proportional to its gray value plus this: never zero in the dark (v2e)."""
+_WHITE = 255
+_GRAY = np.arange(_WHITE + 1)
 _LARGEST_PHASE = 0.999
 """Just under 1, so that rounding never puts a pixel beyond its threshold at the first frame."""
 
@@ -45,7 +52,11 @@ def draw_pixels(options: SimulationOptions, contrast: Contrast, sensor_size: Sen
         contrast_pos=contrast_pos,
         contrast_neg=contrast_neg,
         refractory_us=float(options.refractory_us),
+        by_level=options.law == "esim_torch",
+        cutoff_hz=noise.cutoff_hz,
         drift_per_us=drift_per_us,
+        leak_jitter=noise.leak_jitter,
+        leak_seed=item_seed(seed, "leak jitter"),
         start_phase=start_phase,
         shot_rate_hz=noise.shot_rate_hz,
         shot_seed=item_seed(seed, "shot"),
@@ -90,13 +101,45 @@ def hot_pixels(noise: NoiseOptions, sensor_size: SensorSize, seed: int) -> list[
     return given + [(int(i) // sensor_size.width, int(i) % sensor_size.width) for i in drawn]
 
 
-def shot_tables(model: PixelModel, dt_us: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Expected shot events in each interval at each 8-bit gray value, and the probability of none; both (n, 256).
+class NoiseTables(NamedTuple):
+    """What backends need of noise in n intervals. An array is empty where its term is off.
 
-    Both have no rows where shot noise is off.
+    Tables have a row per interval and a column per 8-bit gray value. shot_mean, shot_none: (n, 256) expected number of
+    shot events at a gray value, and the probability of none. low_pass: (n, 256) what part of the way to a new log
+    intensity the low-pass goes. drift_per_us: (H, W) what leak adds to the log intensity in a microsecond, zeros where
+    it is off. leak_factor: (4096,) equally likely factors of it; normal_quantiles' order.
     """
-    if model.shot_rate_hz == 0.0:
-        return np.empty((0, 256)), np.empty((0, 256))
-    part = 1.0 - (1.0 - _WHITE_SHOT_PART) * np.arange(256) / 255
-    mean = np.outer(dt_us, part) * (model.shot_rate_hz / US_PER_S)
-    return mean, np.exp(-mean)
+
+    drift_per_us: NDArray[np.float64]
+    leak_factor: NDArray[np.float64]
+    leak_seed: int
+    low_pass: NDArray[np.float64]
+    shot_mean: NDArray[np.float64]
+    shot_none: NDArray[np.float64]
+    shot_seed: int
+
+
+def noise_tables(model: PixelModel, dt_us: NDArray[np.int64]) -> NoiseTables:
+    """The tables for intervals of these lengths, (n,) microseconds.
+
+    Low-pass: v2e's (Hu et al. 2021), one first-order step an interval, F += min(1, 2 pi f dt (I + 20) / 275) (L - F),
+    where I is the gray value and L the log intensity of the interval's later frame, f the cut-off of a white pixel.
+    """
+    off = np.empty((0, _GRAY.size))
+    shot_mean = shot_none = low_pass = off
+    if model.shot_rate_hz > 0:
+        part = 1.0 - (1.0 - _WHITE_SHOT_PART) * _GRAY / _WHITE
+        shot_mean = np.outer(dt_us, part) * (model.shot_rate_hz / US_PER_S)
+        shot_none = np.exp(-shot_mean)
+    if model.cutoff_hz > 0:
+        speed = (_GRAY + SPEED_OFFSET) / (_WHITE + SPEED_OFFSET)
+        low_pass = np.minimum(np.outer(dt_us, speed) * (2 * np.pi * model.cutoff_hz / US_PER_S), 1.0)
+    return NoiseTables(
+        drift_per_us=np.zeros(model.contrast_pos.shape) if model.drift_per_us is None else model.drift_per_us,
+        leak_factor=1.0 + model.leak_jitter * normal_quantiles() if model.leak_jitters else np.empty(0),
+        leak_seed=model.leak_seed,
+        low_pass=low_pass,
+        shot_mean=shot_mean,
+        shot_none=shot_none,
+        shot_seed=model.shot_seed,
+    )

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from evfi.simulation import esim_kernels as kernels
 from evfi.simulation.event_keys import events_of, sorted_keys
 from evfi.simulation.intensity import LogTable, gray_shift
-from evfi.simulation.noise import MAX_SHOTS, shot_tables
+from evfi.simulation.noise import MAX_SHOTS, noise_tables
 from evfi.simulation.pixels import PixelModel, PixelState
+from evfi.simulation.random_bits import normal_quantiles
 from evfi.types import Events
 
 _FIRST_EVENTS_PER_PIXEL = 2
+_NOTHING = np.empty((0, 0))
 
 
 def advance(model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable) -> Events:
@@ -23,8 +25,7 @@ def advance(model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArra
     t_us: (n + 1,) increasing, in all at most LONGEST_US.
     """
     indices = np.ascontiguousarray(indices)
-    noisy = model.drift_per_us is not None or model.shot_rate_hz > 0
-    fill = (_noisy_fill if noisy else _quiet_fill)(model, state, indices, t_us, table)
+    fill = (_noisy_fill if model.noisy else _quiet_fill)(model, state, indices, t_us, table)
     room = indices.shape[2] * _most_events_of_a_pixel(model, t_us, table)
     keys = np.empty(indices[0].size * _FIRST_EVENTS_PER_PIXEL + room, np.uint64)
     position = np.zeros(3, np.int64)
@@ -48,18 +49,19 @@ def _quiet_fill(
         state.quiet = low, high
     return partial(
         kernels.fill_quiet, indices, t_us, state.origin_us, table.values, table.guess, table.guess_scale,
-        model.contrast_pos, model.contrast_neg, model.refractory_us, state.level, state.last_us, *state.quiet,
+        model.contrast_pos, model.contrast_neg, model.by_level, model.refractory_ticks, state.level, state.last_tick,
+        *state.quiet,
     )  # fmt: skip
 
 
 def _noisy_fill(
     model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable
 ) -> Callable[..., bool]:
-    drift = model.drift_per_us if model.drift_per_us is not None else np.zeros(indices.shape[1:])
     return partial(
-        kernels.fill_noisy, indices, t_us, state.origin_us, table.values, model.contrast_pos, model.contrast_neg, drift,
-        model.refractory_us, model.shot_seed, *shot_tables(model, np.diff(t_us)), state.interval,
-        gray_shift(indices.dtype), state.level, state.last_us,
+        kernels.fill_noisy, indices, t_us, state.origin_us, table.values, model.contrast_pos, model.contrast_neg,
+        model.by_level, model.refractory_ticks, noise_tables(model, np.diff(t_us)), state.interval,
+        gray_shift(indices.dtype), state.level, state.last_tick,
+        _NOTHING if state.filtered is None else state.filtered, _NOTHING if state.leaked is None else state.leaked,
     )  # fmt: skip
 
 
@@ -67,6 +69,6 @@ def _most_events_of_a_pixel(model: PixelModel, t_us: NDArray[np.int64], table: L
     """An upper bound for one interval: the whole range of the table and the drift, at the least threshold."""
     change = table.values[-1] - table.values[0]
     if model.drift_per_us is not None:
-        change += model.drift_per_us.max() * np.diff(t_us).max()
+        change += model.drift_per_us.max() * np.diff(t_us).max() * (1 + model.leak_jitter * normal_quantiles()[-1])
     least = min(model.contrast_pos.min(), model.contrast_neg.min())
     return int(np.ceil(change / least)) + 2 + MAX_SHOTS

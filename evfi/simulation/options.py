@@ -7,6 +7,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_
 
 from evfi.errors import UserError
 from evfi.options import Options
+from evfi.simulation.presets import PRESETS
+from evfi.units import US_PER_S
 from evfi.versions import ALGO_VERSIONS
 
 SIMULATION_ALGO_VERSION = ALGO_VERSIONS["simulation"]
@@ -65,11 +67,17 @@ class NoiseOptions(Options):
     threshold_sigma: NonNegativeFloat = 0.0
     """Standard deviation of both thresholds from pixel to pixel; log-intensity units."""
 
+    cutoff_hz: NonNegativeFloat = 0.0
+    """Cut-off of a white pixel's first-order low-pass in Hz; falls with the gray value as (I + 20) / 275. 0 = none."""
+
     leak_rate_hz: NonNegativeFloat = 0.0
     """ON events per second and pixel without any change of light."""
 
     leak_spread_decades: NonNegativeFloat = 0.0
     """Standard deviation of log10 of the leak rate from pixel to pixel."""
+
+    leak_jitter: float = Field(default=0.0, ge=0, le=0.25)
+    """Relative standard deviation of a pixel's leak from frame to frame (of upsampled frames too)."""
 
     shot_rate_hz: NonNegativeFloat = 0.0
     """Random events (ON and OFF alike) per second of a black pixel; a white one has a quarter of it."""
@@ -86,23 +94,44 @@ class NoiseOptions(Options):
     jitter_us: NonNegativeFloat = 0.0
     """Standard deviation of the read-out's error of an event's time, microseconds."""
 
+    latency_us: float = Field(default=0.0, ge=0, le=US_PER_S)
+    """How much later than it happened an event is stamped, microseconds; the last ones of a video are lost by it."""
+
+    latency_dark_us: float = Field(default=0.0, ge=0, le=US_PER_S)
+    """What a black pixel has on top of `latency_us`; it falls with the gray value as 20 / (I + 20)."""
+
+    @property
+    def within_pixels(self) -> list[str]:
+        """The terms that are on and act on pixels, not on the read-out; by name."""
+        terms = ("threshold_sigma", "cutoff_hz", "leak_rate_hz", "shot_rate_hz", "hot_pixels", "hot_pixel_count")
+        return [name for name in terms if getattr(self, name)]
+
 
 class SimulationOptions(Options):
     """How video becomes events; defaults are the preset `evtexture`.
 
     Give a preset and, where wished, single fields that override it: `SimulationOptions(preset="esim_py",
-    contrast_pos=0.1)`. Thresholds are in log-intensity units, each a number or a draw.
+    contrast_pos=0.1)`; a mapping for `noise` overrides single terms, a NoiseOptions all of them. Thresholds are in
+    log-intensity units, each a number or a draw.
     """
 
-    preset: Literal["evtexture", "e2vid", "esim_py"] = "evtexture"
-    law: Literal["esim_py"] = "esim_py"
+    preset: str = Field(default="evtexture", json_schema_extra={"enum": list(PRESETS)})
+
+    law: Literal["esim_py", "esim_torch"] = "esim_py"
+    """What makes an event (`reference.py` has both)."""
+
     contrast_pos: Threshold | Draw = UniformDraw(low=0.05, high=0.5)
     contrast_neg: Threshold | DependentDraw = RatioDraw(mean=1.0, sigma=0.1, low=0.02, high=0.5)
     refractory_us: int = Field(default=100, ge=0)
     log_eps: float = Field(default=1e-3, gt=0, le=1)
     upsample: Literal["none", "linear", "dis"] = "dis"
     max_subframes: PositiveInt = 16
-    backend: Literal["numba", "reference"] = "numba"
+    backend: Literal["numba", "reference", "torch", "esim_torch", "auto"] = "numba"
+    """What computes; numba, reference and torch give the same events. `auto`: numba on the CPU, else torch."""
+
+    device: str = Field(default="cpu", pattern=r"^[a-z]+(:\d+)?$")
+    """Where `torch` and `esim_torch` compute: cpu, cuda, cuda:1, …"""
+
     noise: NoiseOptions = NoiseOptions()
 
     @field_validator("contrast_pos", "contrast_neg", mode="before")
@@ -121,7 +150,25 @@ class SimulationOptions(Options):
         preset = given.get("preset", "evtexture")
         if not isinstance(preset, str) or preset not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
-        return {**PRESETS[preset], "preset": preset, **given}
+        filled = {**PRESETS[preset], "preset": preset, **given}
+        if isinstance(filled.get("noise"), Mapping):
+            filled["noise"] = {**PRESETS[preset].get("noise", {}), **filled["noise"]}
+        return filled
+
+    @model_validator(mode="after")
+    def _backend_can(self) -> Self:
+        if self.backend in ("numba", "reference") and self.device != "cpu":
+            raise ValueError(
+                f"backend {self.backend} computes on the cpu, not on {self.device!r}: choose backend torch or auto"
+            )
+        if self.backend == "esim_torch":
+            if self.law != "esim_torch":
+                raise ValueError(
+                    f"backend esim_torch follows the law esim_torch, not {self.law}: choose preset or law esim_torch"
+                )
+            if terms := self.noise.within_pixels:
+                raise ValueError(f"backend esim_torch cannot do noise.{terms[0]}: choose backend numba or torch")
+        return self
 
     def replaced(self, **changes: object) -> Self:
         """A validated copy with some fields changed.
@@ -132,30 +179,3 @@ class SimulationOptions(Options):
         if "preset" in changes:
             raise UserError("a preset cannot be replaced in finished options: build new SimulationOptions(preset=...)")
         return super().replaced(**changes)
-
-
-PRESETS: dict[str, dict[str, Any]] = {
-    # Kai et al., "EvTexture", ICML 2024: thresholds per clip, esim_py's law. The one for training; the fields' defaults
-    # are its values.
-    "evtexture": {},
-    # Rebecq et al., "High Speed and High Dynamic Range Video with an Event Camera", TPAMI 2019: both thresholds from
-    # N(0.18, 0.03), clipped above 0.01; the rest as in rpg_vid2e, with upsampling.
-    "e2vid": {
-        "law": "esim_py",
-        "contrast_pos": {"kind": "normal", "mean": 0.18, "sigma": 0.03, "low": 0.01},
-        "contrast_neg": {"kind": "normal", "mean": 0.18, "sigma": 0.03, "low": 0.01},
-        "refractory_us": 0,
-        "log_eps": 1e-3,
-        "upsample": "dis",
-    },
-    # Gehrig et al., "Video to Events", CVPR 2020; rpg_vid2e/esim_py and its example: the simulator alone, on frames
-    # that are dense enough.
-    "esim_py": {
-        "law": "esim_py",
-        "contrast_pos": 0.2,
-        "contrast_neg": 0.2,
-        "refractory_us": 0,
-        "log_eps": 1e-3,
-        "upsample": "none",
-    },
-}

@@ -4,27 +4,24 @@ Times are integer microseconds: an event belongs to the half-open interval [t_k,
 it, and its time is its crossing time rounded down. Refractory periods are counted in unrounded time.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evfi.errors import UserError
 from evfi.flow.provider import FlowProvider
-from evfi.simulation import numba_backend, reference
+from evfi.simulation.backends import backend_for, resolved
 from evfi.simulation.checks import checked_times, gray_stack, size_of_first
 from evfi.simulation.event_keys import LONGEST_US
-from evfi.simulation.intensity import LogTable, log_table, table_indices
-from evfi.simulation.jitter import Jitter
+from evfi.simulation.intensity import log_table, table_indices
 from evfi.simulation.noise import draw_pixels
 from evfi.simulation.options import SimulationOptions
 from evfi.simulation.pixels import PixelModel, PixelState
+from evfi.simulation.read_out import ReadOut
 from evfi.simulation.thresholds import Contrast, draw_contrast
 from evfi.simulation.upsample import Upsampler
 from evfi.types import Events, SensorSize
-
-Backend = Callable[[PixelModel, PixelState, NDArray, NDArray[np.int64], LogTable], Events]
-BACKENDS: dict[str, Backend] = {"numba": numba_backend.advance, "reference": reference.advance}
 
 _LARGEST_SIDE = 1 << 16
 
@@ -58,7 +55,8 @@ def simulate(
 class Simulator:
     """One simulated sensor that is fed frames, chunk by chunk; however they are cut, the events are the same.
 
-    contrast: the thresholds drawn for this clip. pixels: what was drawn for each pixel. subframes: upsampled steps in
+    options: as given, `auto` replaced by the backend it chose. contrast: the thresholds drawn for this clip. pixels:
+    what was drawn for each pixel. subframes: upsampled steps in
     each interval so far. bounded: in how many intervals `max_subframes` was fewer than motion asked for.
     """
 
@@ -73,7 +71,7 @@ class Simulator:
         if not (0 < sensor_size.height <= _LARGEST_SIDE and 0 < sensor_size.width <= _LARGEST_SIDE):
             raise UserError(f"cannot simulate a sensor of {sensor_size}: each side must be 1 to {_LARGEST_SIDE} pixels")
         self.sensor_size = sensor_size
-        self.options = options or SimulationOptions()
+        self.options = resolved(options or SimulationOptions())
         self.contrast: Contrast = draw_contrast(self.options, seed)
         self.pixels: PixelModel = draw_pixels(self.options, self.contrast, sensor_size, seed)
         self.subframes: list[int] = []
@@ -81,8 +79,8 @@ class Simulator:
         self._upsampler = None
         if self.options.upsample != "none":
             self._upsampler = Upsampler(self.options.upsample, self.options.max_subframes, flow)
-        self._advance = BACKENDS[self.options.backend]
-        self._jitter = Jitter(self.options.noise.jitter_us, seed, sensor_size)
+        self._advance = backend_for(self.options)
+        self._read_out = ReadOut(self.options.noise, seed, sensor_size)
         self._state: PixelState | None = None
         self._last: NDArray | None = None
         self._last_us: int | None = None
@@ -90,8 +88,8 @@ class Simulator:
     def feed(self, frames: Sequence[NDArray] | NDArray, t_us: Sequence[int] | NDArray[np.int64]) -> Events:
         """Events up to the last of these frames, in canonical order and after all events returned before.
 
-        With jitter, events near the end wait for the next call (or `finish`). Arguments and errors as `simulate`, but
-        any number of frames will do, also none.
+        With jitter or latency, events near the end wait for the next call (or `finish`). Arguments and errors as
+        `simulate`, but any number of frames will do, also none.
         """
         gray = gray_stack(frames, self.sensor_size, None if self._last is None else self._last.dtype)
         times = checked_times(t_us, len(gray), self._last_us)
@@ -102,11 +100,11 @@ class Simulator:
             times = np.concatenate([[self._last_us], times])
         events = [self._events(*stretch) for stretch in self._stretches(gray, times)]
         self._last, self._last_us = gray[-1].copy(), int(times[-1])
-        return self._jitter.applied(Events.concatenated(events, self.sensor_size), int(times[0]), self._last_us)
+        return self._read_out.applied(Events.concatenated(events, self.sensor_size), int(times[0]), self._last_us)
 
     def finish(self) -> Events:
         """The events that still waited; like all others they lie before the last frame."""
-        return self._jitter.rest()
+        return self._read_out.rest()
 
     def _stretches(self, gray: NDArray, times: NDArray[np.int64]) -> Iterator[tuple[NDArray, NDArray[np.int64]]]:
         """Frames and times that the backend gets at once: two frames and what is upsampled between, or all frames."""
@@ -133,4 +131,5 @@ class Simulator:
         table = log_table(indices.dtype, self.options.log_eps)
         if self._state is None:
             self._state = PixelState.at_first_frame(self.pixels, table.values[indices[0]], start_us)
-        return self._advance(self.pixels, self._state, indices, t_us, table)
+        events = self._advance(self.pixels, self._state, indices, t_us, table)
+        return self._read_out.delayed(events, indices, t_us)

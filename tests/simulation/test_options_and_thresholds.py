@@ -43,7 +43,7 @@ def test_a_finished_options_object_keeps_its_overrides_and_refuses_another_prese
         ({"contrast_neg": -0.2}, "at least 0.001, got -0.2"),
         ({"contrast_pos": float("nan")}, "at least 0.001, got nan"),
         ({"contrast_pos": {"kind": "uniform", "low": 0.3, "high": 0.1}}, "low 0.3 must not exceed high 0.1"),
-        ({"preset": "v2e"}, "evtexture, e2vid, esim_py, got 'v2e'"),
+        ({"preset": "v2e"}, "v2e_default, v2e_clean, v2e_noisy, got 'v2e'"),
         ({"refractory_us": -1}, "refractory_us"),
         ({"log_eps": 0}, "log_eps"),
         ({"max_subframes": 0}, "max_subframes"),

@@ -1,4 +1,4 @@
-"""numba = reference exactly; a stream = the whole; nothing outside the window or the sensor; canonical order."""
+"""numba, torch = reference exactly; a stream = the whole; nothing outside window or sensor; canonical order."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -33,14 +33,18 @@ noises = st.builds(
     threshold_sigma=st.sampled_from([0.0, 0.05]),
     leak_rate_hz=st.sampled_from([0.0, 30.0]),
     leak_spread_decades=st.sampled_from([0.0, 0.5]),
+    leak_jitter=st.sampled_from([0.0, 0.25]),
+    cutoff_hz=st.sampled_from([0.0, 3.0, 200.0]),
     shot_rate_hz=st.sampled_from([0.0, 200.0]),
     hot_pixel_count=st.sampled_from([0, 1]),
     hot_pixel_rate_hz=st.just(5_000.0),
     jitter_us=st.sampled_from([0.0, 0.3, 700.0]),
+    latency_us=st.sampled_from([0.0, 0.0, 90.0, 4_000.0]),
+    latency_dark_us=st.sampled_from([0.0, 0.0, 300.0, 20_000.0]),
 )
 all_options = st.builds(
     SimulationOptions,
-    preset=st.just("esim_py"),
+    preset=st.sampled_from(["esim_py", "esim_torch"]),
     contrast_pos=st.floats(0.01, 0.8),
     contrast_neg=st.floats(0.01, 0.8),
     refractory_us=st.sampled_from([0, 1, 100, 20_000]),
@@ -61,6 +65,14 @@ def test_the_compiled_backend_gives_the_references_events(video, options, seed):
     frames, t_us = video
     compiled = simulate(frames, t_us, options, seed=seed)
     assert_equal(compiled, simulate(frames, t_us, options.replaced(backend="reference"), seed=seed))
+
+
+@exact
+@given(videos(), all_options, seeds)
+def test_the_torch_backend_on_the_cpu_gives_the_references_events(video, options, seed):
+    frames, t_us = video
+    in_tensors = simulate(frames, t_us, options.replaced(backend="torch"), seed=seed)
+    assert_equal(in_tensors, simulate(frames, t_us, options.replaced(backend="reference"), seed=seed))
 
 
 @exact
