@@ -2,7 +2,7 @@
 
 Pixels are visited row by row, each row through all intervals, so that a row's state stays in the first-level cache.
 A kernel that fills keys (`event_keys`) stops when they may be full and says where to go on: `position` is
-(y, interval, used).
+(y, interval, used). `by_level` is True for the law esim_torch and None for esim_py.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def _key(start_us, after_us, dt_us, y, x, p):
 @njit(cache=True, nogil=True)
 def _tick(from_us, after_us, by_level):
     """An event's time in ticks of the law's clock: whole nanoseconds or unrounded microseconds."""
-    if by_level:
+    if by_level is not None:
         return from_us * NS_PER_US + np.floor(after_us * NS_PER_US)
     return from_us + after_us
 
@@ -34,8 +34,8 @@ def _tick(from_us, after_us, by_level):
 def _crosses(crossing, prev, new, rising, by_level):
     """Whether the next crossing lies on the way to `new`, and (law esim_py) not on the way to `prev`."""
     if rising:
-        return crossing <= new and (by_level or prev < crossing)
-    return new <= crossing and (by_level or crossing < prev)
+        return crossing <= new and (by_level is not None or prev < crossing)
+    return new <= crossing and (by_level is not None or crossing < prev)
 
 
 @njit(cache=True, nogil=True)
@@ -112,7 +112,7 @@ def fill_quiet(
                 x = hits[hit]
                 prev, new = log_table[gray[k, y, x]], log_table[gray[k + 1, y, x]]
                 here, last = level[y, x], last_tick[y, x]
-                rising = new > here if by_level else new > prev
+                rising = new > here if by_level is not None else new > prev
                 step = contrast_pos[y, x] if rising else -contrast_neg[y, x]
                 us_per_log = dt_us / (new - prev) if new != prev else 0.0
                 crossing = here + step
@@ -215,7 +215,7 @@ def _merged_events(
 ):  # fmt: skip
     """Crossings and shot events of one pixel in one interval, in the order of time (a crossing first)."""
     here, last, shot = level[y, x], last_tick[y, x], 0
-    rising = new > here if by_level else new > prev
+    rising = new > here if by_level is not None else new > prev
     step = contrast_pos if rising else -contrast_neg
     us_per_log = dt_us / (new - prev) if new != prev else 0.0
     while True:

@@ -42,7 +42,7 @@ class TorchBackend:
     def __init__(self, device: str) -> None:
         try:
             self.device = torch.device(device)
-            torch.zeros(1, dtype=torch.float64, device=self.device)
+            torch.zeros(1, dtype=torch.float64, device=self.device).cpu()
         except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(

@@ -16,7 +16,10 @@ def _gray(log, eps=1e-3):
     return (np.exp(log) - eps) * 255
 
 
-@pytest.mark.parametrize("preset", ["evtexture", "e2vid", "esim_py"])
+both_laws = pytest.mark.parametrize("law", ["esim_py", "esim_torch"])
+
+
+@pytest.mark.parametrize("preset", ["evtexture", "e2vid", "esim_py", "esim_torch", "v2e_clean"])
 @pytest.mark.parametrize("upsample", ["none", "linear", "dis"])
 def test_constant_video_gives_nothing(preset, upsample):
     frame = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
@@ -24,12 +27,13 @@ def test_constant_video_gives_nothing(preset, upsample):
     assert len(simulate([frame] * 5, np.arange(5) * 33_333, options)) == 0
 
 
+@both_laws
 @pytest.mark.parametrize("contrast", [0.07, 0.2, 0.31])
 @pytest.mark.parametrize(("first", "last"), [(20, 230), (230, 20)])
-def test_a_ramp_between_two_frames_gives_known_events_at_known_times(first, last, contrast):
+def test_a_ramp_between_two_frames_gives_known_events_at_known_times(first, last, contrast, law):
     start_us, end_us = 5_000, 105_000
     frames = np.array([[[first]], [[last]]], np.uint8)
-    events = simulate(frames, [start_us, end_us], _plain(contrast, contrast))
+    events = simulate(frames, [start_us, end_us], _plain(contrast, contrast, law=law))
     log = np.log(np.array([first, last]) / 255 + 1e-3)
     change = abs(log[1] - log[0])
     steps = np.arange(1, int(change / contrast) + 1)
@@ -38,19 +42,21 @@ def test_a_ramp_between_two_frames_gives_known_events_at_known_times(first, last
     np.testing.assert_array_equal(events.t, start_us + np.floor(steps * contrast / change * (end_us - start_us)))
 
 
-def test_a_ramp_over_many_frames_gives_the_same_events():
+@both_laws
+def test_a_ramp_over_many_frames_gives_the_same_events(law):
     log = np.linspace(-3, -0.5, 101)
     t_us = np.arange(101) * 1_000
-    events = simulate(_gray(log)[:, None, None], t_us, _plain(0.15, 0.4))
+    events = simulate(_gray(log)[:, None, None], t_us, _plain(0.15, 0.4, law=law))
     expected = np.arange(1, int(2.5 / 0.15) + 1) * 0.15 / 2.5 * t_us[-1]
     assert events.p.all()
     # frames are rounded to 1/256 gray level: at most 0.0003 in log, 12 us of this ramp
     np.testing.assert_allclose(events.t, expected, atol=15)
 
 
-def test_thresholds_of_both_polarities_are_their_own():
+@both_laws
+def test_thresholds_of_both_polarities_are_their_own(law):
     frames = np.array([[[50]], [[200]], [[50]]], np.uint8)
-    events = simulate(frames, [0, 10_000, 20_000], _plain(0.1, 0.35))
+    events = simulate(frames, [0, 10_000, 20_000], _plain(0.1, 0.35, law=law))
     change = np.log(200 / 255 + 1e-3) - np.log(50 / 255 + 1e-3)
     on = int(change / 0.1)
     assert events.p.sum() == on
@@ -58,12 +64,13 @@ def test_thresholds_of_both_polarities_are_their_own():
     assert (~events.p).sum() == int(on * 0.1 / 0.35)
 
 
-def test_a_moving_sinusoid_fires_where_its_phase_has_moved_by_a_threshold():
+@both_laws
+def test_a_moving_sinusoid_fires_where_its_phase_has_moved_by_a_threshold(law):
     width, amplitude, periods_per_s, contrast = 64, 0.9, 4.0, 0.12
     t_us = np.arange(0, 500_001, 500)
     phase = 2 * np.pi * (np.arange(width) / width - periods_per_s * t_us[:, None] / 1e6)
     frames = _gray(-2 + amplitude * np.sin(phase))[:, None, :]
-    events = simulate(frames, t_us, _plain(contrast, contrast))
+    events = simulate(frames, t_us, _plain(contrast, contrast, law=law))
     x = np.arange(width)
     log = amplitude * np.sin(phase)
     # the path between two renders is a chord of the sinusoid: (2 pi 4 Hz 0.5 ms)^2 / 8 * 0.9 = 0.00002; rounding to
@@ -80,11 +87,12 @@ def test_a_moving_sinusoid_fires_where_its_phase_has_moved_by_a_threshold():
         assert np.abs(log[:, column] - held).max() < contrast + tolerance
 
 
-def test_refractory_time_drops_events_but_the_level_still_moves():
+@both_laws
+def test_refractory_time_drops_events_but_the_level_still_moves(law):
     frames = np.array([[[20]], [[220]], [[20]]], np.uint8)
     times = [0, 10_000, 20_000]
-    free = simulate(frames, times, _plain(0.1, 0.1))
-    slow = simulate(frames, times, _plain(0.1, 0.1, refractory_us=1_500))
+    free = simulate(frames, times, _plain(0.1, 0.1, law=law))
+    slow = simulate(frames, times, _plain(0.1, 0.1, refractory_us=1_500, law=law))
     kept, last = [], -np.inf
     for t in free.t:
         if t - last >= 1_500:

@@ -77,6 +77,60 @@ def test_leak_rates_spread_by_decades_from_pixel_to_pixel():
     assert decades.mean() == pytest.approx(0, abs=0.02)
 
 
+def test_leak_jitter_spreads_the_time_between_leak_events_and_keeps_their_rate():
+    jitter, every_us = 0.2, 10_000
+    events = simulate(*_constant(every_us=every_us), _options(leak_rate_hz=10, leak_jitter=jitter), seed=4)
+    assert events.p.all()
+    assert _counts(events).mean() == pytest.approx(20, abs=0.1)
+    order = np.lexsort((events.t, events.x, events.y))
+    same = (np.diff(events.x[order]) == 0) & (np.diff(events.y[order]) == 0)
+    periods = np.diff(events.t[order])[same]
+    assert periods.mean() == pytest.approx(100_000, rel=0.005)
+    # ten independent intervals make a period; the two that it begins and ends in count by their parts
+    assert periods.std() / 100_000 == pytest.approx(jitter / np.sqrt(100_000 / every_us), rel=0.1)
+
+
+def _response(gray, cutoff_hz, hz, contrast=0.001, amplitude=0.08):
+    """Amplitude of log intensity that the events of a flickering pixel show."""
+    t_us = np.arange(0, 2_000_001, 500)
+    log = np.log(gray / 255 + 1e-3) + amplitude * np.sin(2 * np.pi * hz * t_us / 1e6)
+    frames = (np.exp(log) - 1e-3)[:, None, None] * 255
+    events = simulate(frames, t_us, _options(contrast, cutoff_hz=cutoff_hz), seed=1)
+    last = events.t > 1_000_000  # settled
+    swings = hz * 1.0
+    return np.count_nonzero(events.p & last) * contrast / swings / 2
+
+
+@pytest.mark.parametrize("gray", [20, 90, 200])
+def test_the_low_pass_damps_by_its_cut_off_which_scales_with_intensity(gray):
+    hz = 10
+    for ratio in (0.5, 1.0, 3.0):
+        cutoff_hz = hz / ratio / ((gray + 20) / 275)
+        assert _response(gray, cutoff_hz, hz) == pytest.approx(0.08 / np.sqrt(1 + ratio**2), rel=0.06)
+    assert _response(gray, 0.0, hz) == pytest.approx(0.08, rel=0.06)
+
+
+def test_a_low_passed_step_arrives_late_and_in_full():
+    frames = np.full((400, 1, 2), 50, np.uint8)
+    frames[1:] = 200
+    t_us = np.arange(400) * 1_000
+    sharp, slow = (simulate(frames, t_us, _options(0.1, cutoff_hz=hz), seed=1) for hz in (0, 10))
+    assert len(slow) == len(sharp) == 2 * int(np.log(200 / 50) / 0.1)
+    assert sharp.t.max() < 1_000
+    # exponential with the time constant 1 / (2 pi 10 Hz 220 / 275)
+    change = np.log(200 / 255 + 1e-3) - np.log(50 / 255 + 1e-3)
+    steps = np.arange(1, len(slow) // 2 + 1) * 0.1 / change
+    expected = -np.log(1 - steps) / (2 * np.pi * 10 * 220 / 275) * 1e6
+    np.testing.assert_allclose(slow.t[slow.x == 0], expected, rtol=0.05, atol=1_000)
+
+
+def test_a_cut_off_far_above_the_frame_rate_changes_nothing():
+    frames = np.random.default_rng(0).integers(0, 256, (6, 9, 11), dtype=np.uint8)
+    sharp, filtered = (simulate(frames, np.arange(6) * 10_000, _options(cutoff_hz=hz)) for hz in (0, 1e4))
+    assert len(sharp) == len(filtered) > 0
+    np.testing.assert_allclose(sharp.t, filtered.t, atol=1)
+
+
 def test_leak_hastens_on_and_delays_off_events_of_a_change():
     frames = np.array([[[100]], [[200]], [[100]]], np.uint8)
     times = [0, 500_000, 1_000_000]
@@ -142,6 +196,32 @@ def test_jitter_moves_times_by_its_sigma_and_nothing_else():
     assert (np.diff(moved.t) >= 0).all()
     assert moved.t.min() >= 0
     assert moved.t.max() < 2_000_000
+
+
+def test_latency_moves_every_event_by_the_same_time_and_loses_the_last_ones():
+    frames, t_us = _constant()
+    calm, late = (simulate(frames, t_us, _options(leak_rate_hz=3, latency_us=lag), seed=11) for lag in (0, 70_000))
+    kept = calm.t + 70_000 < t_us[-1]
+    assert 0 < np.count_nonzero(~kept) < len(calm)
+    for name in ("x", "y", "p"):
+        np.testing.assert_array_equal(getattr(late, name), getattr(calm, name)[kept])
+    np.testing.assert_array_equal(late.t, calm.t[kept] + 70_000)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_latency_that_depends_on_intensity_is_longer_in_the_dark(dtype):
+    frames, t_us = _constant()
+    frames[:, : SIDE // 2] = 0
+    frames[:, SIDE // 2 :] = 255
+    frames = frames.astype(dtype)
+    noise = {"leak_rate_hz": 3, "latency_us": 500}
+    calm = simulate(frames, t_us, _options(**noise), seed=11)
+    late = simulate(frames, t_us, _options(**noise, latency_dark_us=30_000), seed=11)
+    first = [np.full((SIDE, SIDE), np.iinfo(np.int64).max) for _ in range(2)]
+    for times, events in zip(first, (calm, late), strict=True):
+        np.minimum.at(times, (events.y, events.x), events.t)
+    np.testing.assert_array_equal((first[1] - first[0])[: SIDE // 2], 30_000)
+    np.testing.assert_array_equal((first[1] - first[0])[SIDE // 2 :], round(30_000 * 20 / 275))
 
 
 def test_a_jittered_stream_stays_in_order_across_chunks_and_is_the_whole():

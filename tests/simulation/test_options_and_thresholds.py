@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from evfi.errors import UserError
-from evfi.simulation.options import PRESETS, NormalDraw, RatioDraw, SimulationOptions, UniformDraw
+from evfi.simulation.options import PRESETS, NoiseOptions, NormalDraw, RatioDraw, SimulationOptions, UniformDraw
 from evfi.simulation.thresholds import Contrast, draw_contrast
 
 
@@ -29,6 +29,45 @@ def test_the_esim_py_preset_is_the_simulator_alone_and_single_fields_override_it
     assert options.upsample == "none"
 
 
+def test_the_esim_torch_preset_has_its_law_and_its_eps():
+    options = SimulationOptions(preset="esim_torch")
+    assert (options.law, options.log_eps, options.upsample) == ("esim_torch", 1e-5, "none")
+    assert (options.contrast_pos, options.contrast_neg, options.refractory_us) == (0.2, 0.2, 0)
+    assert all(SimulationOptions(preset=name).law == "esim_py" for name in PRESETS if name != "esim_torch")
+
+
+@pytest.mark.parametrize(
+    ("preset", "terms"),
+    [
+        ("v2e_default", {"threshold_sigma": 0.03, "cutoff_hz": 300, "leak_rate_hz": 0.01, "shot_rate_hz": 0.001}),
+        ("v2e_clean", {"threshold_sigma": 0.02}),
+        (
+            "v2e_noisy",
+            {
+                "threshold_sigma": 0.05,
+                "cutoff_hz": 30,
+                "leak_rate_hz": 0.1,
+                "leak_jitter": 0.1,
+                "leak_spread_decades": 0.1,
+                "shot_rate_hz": 5,
+            },
+        ),
+    ],
+)
+def test_the_v2e_presets_have_v2es_noise_and_nothing_else(preset, terms):
+    options = SimulationOptions(preset=preset)
+    assert options.noise == NoiseOptions(**terms)
+    assert (options.contrast_pos, options.contrast_neg) == (0.2, 0.2)
+
+
+def test_single_noise_terms_override_those_of_a_preset_and_noise_options_all_of_them():
+    options = SimulationOptions.model_validate({"preset": "v2e_noisy", "noise": {"shot_rate_hz": 1}})
+    assert (options.noise.shot_rate_hz, options.noise.cutoff_hz) == (1, 30)
+    alone = SimulationOptions(preset="v2e_noisy", noise=NoiseOptions(shot_rate_hz=1))
+    assert (alone.noise.shot_rate_hz, alone.noise.cutoff_hz) == (1, 0)
+    assert alone.replaced(refractory_us=5).noise == alone.noise
+
+
 def test_a_finished_options_object_keeps_its_overrides_and_refuses_another_preset():
     options = SimulationOptions(preset="esim_py", contrast_pos=0.15).replaced(refractory_us=7)
     assert (options.contrast_pos, options.refractory_us) == (0.15, 7)
@@ -50,6 +89,11 @@ def test_a_finished_options_object_keeps_its_overrides_and_refuses_another_prese
         ({"upsample": "magic"}, "upsample"),
         ({"contrast": 0.1}, "contrast"),
         ({"noise": {"shot_rate_hz": -1}}, "noise.shot_rate_hz"),
+        ({"noise": {"leak_jitter": 0.3}}, "noise.leak_jitter"),
+        ({"noise": {"latency_us": 2e6}}, "noise.latency_us"),
+        ({"noise": 5}, "noise"),
+        ({"law": "v2e"}, "law"),
+        ({"backend": "fast"}, "backend"),
     ],
 )
 def test_options_that_cannot_work_are_refused_by_name(given, named):

@@ -23,7 +23,7 @@ def vectors(golden):
         return dict(stored)
 
 
-@pytest.mark.parametrize("backend", ["numba", "reference"])
+@pytest.mark.parametrize("backend", ["numba", "reference", "torch"])
 @pytest.mark.parametrize("case", CASES)
 def test_every_pixel_that_is_not_at_a_tie_has_esim_pys_events(vectors, case, backend):
     contrast_pos, contrast_neg, refractory_us, count = CASES[case]
