@@ -19,12 +19,22 @@ from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.atomic import writing
 from evfi.io.event_columns import EventColumns, EventColumnsWriter
 from evfi.io.images import decode_image
-from evfi.io.stores import array_of, create_group, open_group, read_rows, receipt_path, write_column, write_receipt
+from evfi.io.stores import (
+    ColumnWriter,
+    array_of,
+    create_group,
+    open_group,
+    read_rows,
+    receipt_path,
+    write_column,
+    write_receipt,
+)
 from evfi.provenance import digest_bytes, write_stamp
 from evfi.types import Events, SensorSize
 
 CLIPS_SCHEMA, CLIPS_VERSION = "evfi.clips", 1
 _DIGEST_BYTES = 32  # of SHA-256
+_PIXEL_ARRAYS = ("pixel_contrast_pos", "pixel_contrast_neg")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,6 +43,7 @@ class Clip:
 
     t_us int64 (n,): times of its frames; events in [t_us[0], t_us[-1]) usually. contrast_pos, contrast_neg: the
     thresholds its events were simulated with. seed: its own. subframes int (n - 1,): upsampled frames per interval.
+    pixel_contrast: the positive and the negative thresholds of every pixel, (H, W) each, where they differ.
     """
 
     clip_id: str
@@ -44,6 +55,7 @@ class Clip:
     contrast_neg: float
     seed: int
     subframes: NDArray[np.integer]
+    pixel_contrast: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.t_us)
@@ -52,6 +64,13 @@ class Clip:
                 f"clip {self.clip_id}: {n} times need as many paths and digests and one interval fewer, got "
                 f"{len(self.frame_paths)}, {len(self.frame_sha256)} and {len(self.subframes)}"
             )
+        size = self.events.sensor_size
+        for pixels in self.pixel_contrast or ():
+            if pixels.shape != (size.height, size.width):
+                raise UserError(
+                    f"clip {self.clip_id}: thresholds of every pixel of {size} need an array of that shape, got "
+                    f"{pixels.shape}"
+                )
 
 
 def write_clip_store(
@@ -105,8 +124,9 @@ class _Kept:
 
 class _ClipsWriter:
     def __init__(self, group: zarr.Group, base: Path) -> None:
-        self.group, self.base = group, base
+        self.clips, self.frames, self.base = group.create_group("clips"), group.create_group("frames"), base
         self.events = EventColumnsWriter(group)
+        self.pixels: dict[str, ColumnWriter] = {}
         self.kept: list[_Kept] = []
         self.event_offsets = [0]
         self.t_us: list[NDArray] = []
@@ -115,6 +135,7 @@ class _ClipsWriter:
         self.digests: list[bytes] = []
 
     def add(self, clip: Clip) -> None:
+        self._add_pixels(clip)
         self.events.append(clip.events)
         self.event_offsets.append(self.events.length)
         self.t_us.append(clip.t_us)
@@ -124,11 +145,20 @@ class _ClipsWriter:
         size = clip.events.sensor_size
         self.kept.append(_Kept(clip.clip_id, size, len(clip.t_us), clip.contrast_pos, clip.contrast_neg, clip.seed))
 
+    def _add_pixels(self, clip: Clip) -> None:
+        if not self.kept and clip.pixel_contrast is not None:
+            self.pixels = {name: ColumnWriter(self.clips, name, np.dtype(np.float32)) for name in _PIXEL_ARRAYS}
+        if bool(self.pixels) != (clip.pixel_contrast is not None):
+            raise UserError(f"clip {clip.clip_id}: all clips of a store have thresholds of every pixel, or none has")
+        for column, pixels in zip(self.pixels.values(), clip.pixel_contrast or (), strict=True):
+            column.append(pixels.astype(np.float32).reshape(-1))
+
     def finish(self) -> None:
         self.events.finish()
+        for column in self.pixels.values():
+            column.finish()
         kept = self.kept
         frame_offsets = np.cumsum([0, *(clip.frames for clip in kept)])
-        clips = self.group.create_group("clips")
         columns: dict[str, NDArray] = {
             "event_offset": np.array(self.event_offsets, np.int64),
             "frame_offset": frame_offsets.astype(np.int64),
@@ -140,12 +170,11 @@ class _ClipsWriter:
             "subframes": np.concatenate([np.empty(0, np.int32), *self.subframes]),
         }
         for name, values in columns.items():
-            write_column(clips, name, values)
-        clips.attrs["ids"] = [clip.clip_id for clip in kept]
-        frames = self.group.create_group("frames")
-        write_column(frames, "t_us", np.concatenate([np.empty(0, np.int64), *self.t_us]))
-        write_column(frames, "sha256", np.frombuffer(b"".join(self.digests), np.uint8))
-        frames.attrs.update({"mode": "link", "paths": self.paths})
+            write_column(self.clips, name, values)
+        self.clips.attrs["ids"] = [clip.clip_id for clip in kept]
+        write_column(self.frames, "t_us", np.concatenate([np.empty(0, np.int64), *self.t_us]))
+        write_column(self.frames, "sha256", np.frombuffer(b"".join(self.digests), np.uint8))
+        self.frames.attrs.update({"mode": "link", "paths": self.paths})
 
 
 def open_clips(path: Path) -> "ClipStore":
@@ -185,6 +214,11 @@ class ClipStore:
         return {name: read_rows(array_of(self._group, f"clips/{name}", self.path)) for name in names}
 
     @cached_property
+    def _pixel_offset(self) -> NDArray[np.int64]:
+        pixels = self._columns["height"].astype(np.int64) * self._columns["width"]
+        return np.concatenate([[0], np.cumsum(pixels)])
+
+    @cached_property
     def _t_us(self) -> NDArray[np.int64]:
         return read_rows(array_of(self._group, "frames/t_us", self.path))
 
@@ -218,6 +252,17 @@ class ClipStore:
         """Thresholds (positive, negative) that a clip was simulated with."""
         at = self._at(clip)
         return float(self._columns["contrast_pos"][at]), float(self._columns["contrast_neg"][at])
+
+    def pixel_contrast(self, clip: int) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Thresholds (positive, negative) of every pixel of a clip, (H, W) each; None: all had those of `contrast`."""
+        size, at = self.sensor_size(clip), self._at(clip)
+        if f"clips/{_PIXEL_ARRAYS[0]}" not in self._group:
+            return None
+        first, end = self._pixel_offset[at : at + 2]
+        pos, neg = (
+            read_rows(array_of(self._group, f"clips/{name}", self.path), int(first), int(end)) for name in _PIXEL_ARRAYS
+        )
+        return pos.reshape(size.height, size.width), neg.reshape(size.height, size.width)
 
     def seed(self, clip: int) -> int:
         """The seed of a clip."""

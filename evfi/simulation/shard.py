@@ -14,6 +14,7 @@ from evfi.io.images import decode_image
 from evfi.io.septuplets import read_list, septuplet_paths, septuplet_times_us
 from evfi.progress import tracked
 from evfi.provenance import digest_bytes, item_seed
+from evfi.simulation.backends import resolved
 from evfi.simulation.intensity import luminance
 from evfi.simulation.options import SIMULATION_ALGO_VERSION, SimulationOptions
 from evfi.simulation.simulate import Simulator
@@ -26,6 +27,7 @@ def simulate_shard(clips: Path, root: Path, out: Path, options: SimulationOption
     """Simulate the events of every clip of a list into the clip store `out`; returns its receipt.
 
     Each clip has thresholds, noise and a seed of its own, which depend on `seed` and its id alone, not on the block.
+    Thresholds that differ from pixel to pixel are stored too.
 
     Args:
         clips: text file with one clip id ("00001/0001") per line.
@@ -36,6 +38,7 @@ def simulate_shard(clips: Path, root: Path, out: Path, options: SimulationOption
         MissingInputError, InputFileError: the list, or an image of a clip, is absent or damaged. Nothing is written.
     """
     clip_ids = read_list(clips)
+    options = resolved(options)
     steps: list[NDArray[np.integer]] = []
     bounded: list[int] = []
 
@@ -65,6 +68,7 @@ def simulate_clip(root: Path, clip_id: str, options: SimulationOptions, seed: in
     t_us = septuplet_times_us()
     simulator = Simulator(SensorSize(height=gray.shape[1], width=gray.shape[2]), options, seed=seed)
     events = Events.concatenated([simulator.feed(gray, t_us), simulator.finish()], simulator.sensor_size)
+    pixels = simulator.pixels
     clip = Clip(
         clip_id=clip_id,
         events=events,
@@ -75,6 +79,7 @@ def simulate_clip(root: Path, clip_id: str, options: SimulationOptions, seed: in
         contrast_neg=simulator.contrast.neg,
         seed=seed,
         subframes=np.array(simulator.subframes, np.int32),
+        pixel_contrast=(pixels.contrast_pos, pixels.contrast_neg) if options.noise.threshold_sigma > 0 else None,
     )
     return clip, simulator.bounded
 

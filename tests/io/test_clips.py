@@ -1,6 +1,7 @@
 """The clip store: what goes in comes out by clip, frames are links that are checked."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,35 @@ def test_every_clip_comes_back(store, clips, assert_same_events):
         assert store.seed(number) == clip.seed
         np.testing.assert_array_equal(store.subframes(number), clip.subframes)
         assert store.frame_path(number, 1).resolve() == clip.frame_paths[1]
+
+
+def test_thresholds_of_every_pixel_come_back_by_clip(tmp_path, clips):
+    def drawn(k):
+        size = clips[k].events.sensor_size
+        return tuple(np.random.default_rng([k, sign]).random((size.height, size.width)) for sign in (0, 1))
+
+    given = [replace(clip, pixel_contrast=drawn(k)) for k, clip in enumerate(clips)]
+    write_clip_store(tmp_path / "p.zarr", given, algo_version=1, seed=7)
+    store = open_clips(tmp_path / "p.zarr")
+    for k in (3, 0, 2, 1):
+        for stored, pixels in zip(store.pixel_contrast(k) or (), drawn(k), strict=True):
+            np.testing.assert_array_equal(stored, pixels.astype(np.float32))
+
+
+def test_without_thresholds_of_every_pixel_there_is_no_array_for_them(store):
+    assert store.pixel_contrast(0) is None
+    assert not [name for name in store_digests(store.path) if "pixel" in name]
+
+
+def test_thresholds_of_every_pixel_of_some_clips_only_or_of_another_shape_are_refused(tmp_path, clips):
+    pixels = np.ones((18, 24))
+    mixed = [replace(clips[0], pixel_contrast=(pixels, pixels)), clips[1]]
+    for order in (mixed, mixed[::-1]):
+        with pytest.raises(UserError, match=r"all clips of a store.*or none"):
+            write_clip_store(tmp_path / "m.zarr", order, algo_version=1, seed=7)
+        assert not (tmp_path / "m.zarr").exists()
+    with pytest.raises(UserError, match=r"thresholds of every pixel.*\(24, 18\)"):
+        replace(clips[0], pixel_contrast=(pixels, pixels.T))
 
 
 def test_a_window_of_a_clip_is_half_open_and_its_bounds_optional(store, clips, assert_same_events):

@@ -12,6 +12,7 @@ from evfi.io.septuplets import septuplet_paths, septuplet_times_us
 from evfi.provenance import item_seed
 from evfi.simulation.options import SIMULATION_ALGO_VERSION, SimulationOptions
 from evfi.simulation.shard import simulate_shard
+from evfi.simulation.simulate import Simulator
 
 IDS = ["00001/0001", "00001/0002", "00007/0003"]
 
@@ -49,6 +50,29 @@ def test_every_clip_gets_events_thresholds_and_a_seed_of_its_own(tree):
         assert events.t.max() < septuplet_times_us()[-1]
         assert store.frame(k, 6).shape == (32, 48, 3)
     assert (tree / "out" / "train-000.json").is_file()
+
+
+def test_thresholds_that_differ_from_pixel_to_pixel_are_stored_and_others_cost_nothing(tree):
+    options = SimulationOptions(preset="v2e_clean")
+    receipt = simulate_shard(tree / "list.txt", tree, tree / "mismatched.zarr", options, seed=5)
+    assert receipt["arrays"]["clips/pixel_contrast_pos"]["shape"] == [3 * 32 * 48]
+    store = open_clips(tree / "mismatched.zarr")
+    for k in range(3):
+        drawn = Simulator(store.sensor_size(k), options, seed=store.seed(k)).pixels
+        pos, neg = store.pixel_contrast(k) or pytest.fail("nothing was stored")
+        np.testing.assert_array_equal(pos, drawn.contrast_pos.astype(np.float32))
+        np.testing.assert_array_equal(neg, drawn.contrast_neg.astype(np.float32))
+        assert pos.std() == pytest.approx(0.02, rel=0.1)
+    plain = simulate_shard(tree / "list.txt", tree, tree / "plain.zarr", SimulationOptions(), seed=5)
+    assert not [name for name in plain["arrays"] if "pixel" in name]
+    assert open_clips(tree / "plain.zarr").pixel_contrast(0) is None
+
+
+def test_the_receipt_names_the_backend_that_auto_chose(tree, caplog):
+    with caplog.at_level(logging.INFO, "evfi"):
+        receipt = simulate_shard(tree / "list.txt", tree, tree / "out.zarr", SimulationOptions(backend="auto"))
+    assert receipt["options"]["backend"] == "numba"
+    assert [line for line in caplog.messages if "auto" in line] == ["backend auto: numba on cpu"]
 
 
 def test_a_clip_does_not_depend_on_its_block(tree):

@@ -88,9 +88,16 @@ def test_events_are_in_canonical_order_within_the_window_and_the_sensor(video, o
 
 
 @exact
-@given(videos(longest=12), all_options, seeds, st.lists(st.integers(0, 4), max_size=12))
-def test_feeding_chunks_gives_the_events_of_the_whole(video, options, seed, cuts):
+@given(
+    videos(longest=12),
+    all_options,
+    seeds,
+    st.lists(st.integers(0, 4), max_size=12),
+    st.sampled_from(["numba", "torch"]),
+)
+def test_feeding_chunks_gives_the_events_of_the_whole(video, options, seed, cuts, backend):
     frames, t_us = video
+    options = options.replaced(backend=backend)
     simulator = Simulator(SensorSize(height=frames.shape[1], width=frames.shape[2]), options, seed=seed)
     parts, first = [], 0
     for size in [*cuts, len(frames)]:
@@ -144,6 +151,16 @@ def test_no_pixel_fires_again_within_its_refractory_period(video, options, seed)
     same = (np.diff(events.x[order]) == 0) & (np.diff(events.y[order]) == 0)
     # an event at the very end of an interval is put into its last microsecond: one less
     assert (np.diff(events.t[order])[same] >= 3_000 - 1).all()
+
+
+@exact
+@given(videos(), all_options.map(lambda options: options.replaced(noise=NoiseOptions())))
+def test_both_laws_give_the_same_events_up_to_rounding(video, options):
+    frames, t_us = video
+    frames = frames + np.random.default_rng(0).uniform(0, 1e-2, frames.shape) * (frames < 254)  # no exact ties
+    options = options.replaced(refractory_us=0, contrast_neg=options.contrast_neg * 1.0137)
+    one, other = (simulate(frames, t_us, options.replaced(law=law)) for law in ("esim_py", "esim_torch"))
+    assert_equal(one, other)
 
 
 def test_a_buffer_that_must_grow_changes_nothing():
