@@ -224,6 +224,17 @@ def test_latency_that_depends_on_intensity_is_longer_in_the_dark(dtype):
     np.testing.assert_array_equal((first[1] - first[0])[SIDE // 2 :], round(30_000 * 20 / 275))
 
 
+def test_latency_and_low_pass_of_a_change_are_those_of_the_light_it_goes_to():
+    frames = np.array([[[0]], [[255]], [[255]]], np.uint8)
+    times = [0, 10_000, 90_000]
+    calm, late = (simulate(frames, times, _options(latency_dark_us=dark)) for dark in (0, 30_000))
+    np.testing.assert_array_equal(late.t, calm.t + round(30_000 * 20 / 275))
+    # half of the way in the first interval, were the pixel as slow as in the dark a twenty-eighth
+    filtered = simulate(frames, times, _options(cutoff_hz=0.5 / (2 * np.pi * 0.01)))
+    change = np.log(1 + 1e-3) - np.log(1e-3)
+    assert np.count_nonzero(filtered.t < 10_000) == int(change / 2 / 0.2)
+
+
 def test_a_jittered_stream_stays_in_order_across_chunks_and_is_the_whole():
     frames, t_us = _constant(every_us=1_000)
     options = _options(leak_rate_hz=20, jitter_us=800)

@@ -93,7 +93,7 @@ def test_events_are_in_canonical_order_within_the_window_and_the_sensor(video, o
     all_options,
     seeds,
     st.lists(st.integers(0, 4), max_size=12),
-    st.sampled_from(["numba", "torch"]),
+    st.sampled_from(["numba", "torch", "reference"]),
 )
 def test_feeding_chunks_gives_the_events_of_the_whole(video, options, seed, cuts, backend):
     frames, t_us = video
