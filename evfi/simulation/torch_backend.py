@@ -21,7 +21,7 @@ from evfi.simulation.torch_noise import TensorTables, mixed, shots_of, upper_bit
 from evfi.types import Events
 from evfi.units import NS_PER_US
 
-_Found = tuple[Tensor, Tensor, Tensor]
+_Found = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -60,12 +60,14 @@ class TorchBackend:
         index = self._moved(indices.reshape(len(indices), -1).astype(np.int32))
         log, shift = self._moved(table.values), gray_shift(indices.dtype)
         found: list[_Found] = []
+        later = log[index[0]]
         for k, (start_us, end_us) in enumerate(zip(t_us[:-1].tolist(), t_us[1:].tolist(), strict=True)):
             span = _Span(k, state.interval, float(start_us - state.origin_us), float(end_us - state.origin_us))
-            prev, new = _filtered(pixels, tables, span, log[index[k]], log[index[k + 1]], index[k + 1] >> shift)
+            earlier, later = later, log[index[k + 1]]
+            prev, new = _filtered(pixels, tables, span, earlier, later, index[k + 1] >> shift)
             prev, new = _leaked(model, pixels, tables, span, prev, new)
             parts = _events_of_interval(model, pixels, tables, span, prev, new, index[k] >> shift)
-            found += [(after + (start_us - int(t_us[0])), at, p) for after, at, p in parts]
+            found += [(after + (start_us - int(t_us[0])), at, p, kept) for after, at, p, kept in parts]
             state.interval += 1
         self._return(pixels, state)
         return _columns(found, int(t_us[0]), model)
@@ -137,7 +139,7 @@ def _leaked(
 def _events_of_interval(
     model: PixelModel, pixels: _Pixels, noise: TensorTables, span: _Span, prev: Tensor, new: Tensor, gray: Tensor
 ) -> list[_Found]:
-    """(whole microseconds after the interval's start, flat pixel, polarity) of its events, one part per round.
+    """(whole microseconds after the interval's start, flat pixel, polarity, not refracted), one part per round.
 
     A round takes the next thing that happens to each pixel, a crossing or a shot; pixels drop out when they are done.
     """
@@ -174,7 +176,7 @@ def _events_of_interval(
         kept = tick - last >= model.refractory_ticks
         last = torch.where(kept, tick, last)
         pixels.level[at], pixels.last_tick[at] = here, last
-        found.append((after_us[kept].to(torch.int64).clamp_max(int(span.dt_us) - 1), at[kept], p[kept]))
+        found.append((after_us.to(torch.int64).clamp_max(int(span.dt_us) - 1), at, p, kept))
 
 
 def _crosses(model: PixelModel, crossing: Tensor, prev: Tensor, new: Tensor, rising: Tensor) -> Tensor:
@@ -191,7 +193,8 @@ def _columns(found: list[_Found], start_us: int, model: PixelModel) -> Events:
     size = model.sensor_size
     if not found:
         return Events.empty(size)
-    t, at, p = (torch.cat(parts) for parts in zip(*found, strict=True))
+    t, at, p, kept = (torch.cat(parts) for parts in zip(*found, strict=True))
+    t, at, p = t[kept], at[kept], p[kept]
     place = torch.argsort(at * 2 + p)
     place = place[torch.argsort(t[place], stable=True)]
     t, at, p = (column[place].cpu().numpy() for column in (t, at, p))
