@@ -101,6 +101,11 @@ class NoiseOptions(Options):
     """What a black pixel has on top of `latency_us`; it falls with the gray value as 20 / (I + 20)."""
 
     @property
+    def moves_times(self) -> bool:
+        """Whether the read-out stamps events at other times than they happened at (`read_out.py`)."""
+        return self.jitter_us > 0 or self.latency_us > 0 or self.latency_dark_us > 0
+
+    @property
     def within_pixels(self) -> list[str]:
         """The terms that are on and act on pixels, not on the read-out; by name."""
         terms = ("threshold_sigma", "cutoff_hz", "leak_rate_hz", "shot_rate_hz", "hot_pixels", "hot_pixel_count")

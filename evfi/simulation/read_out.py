@@ -32,6 +32,7 @@ class ReadOut:
 
     def __init__(self, noise: NoiseOptions, seed: int, sensor_size: SensorSize) -> None:
         self.sensor_size = sensor_size
+        self._idle = not noise.moves_times
         self._jitter = jitter_table(noise.jitter_us) if noise.jitter_us > 0 else None
         self._latency = latency_table(noise) if noise.latency_us > 0 or noise.latency_dark_us > 0 else None
         earliest = (0 if self._latency is None else self._latency.min()) + (
@@ -56,7 +57,7 @@ class ReadOut:
 
     def applied(self, events: Events, start_us: int, end_us: int) -> Events:
         """Events with jitter that no later event can precede; `events` happened in [start_us, end_us)."""
-        if self._jitter is None and self._latency is None:
+        if self._idle:
             return events
         if self._origin_us is None:
             self._origin_us = start_us

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evfi.errors import UserError
 from evfi.flow.provider import FlowProvider
-from evfi.simulation.backends import backend_for, resolved
+from evfi.simulation.backends import Backend, backend_for, resolved
 from evfi.simulation.checks import checked_times, gray_stack, size_of_first
 from evfi.simulation.event_keys import LONGEST_US
 from evfi.simulation.intensity import log_table, table_indices
@@ -56,8 +56,8 @@ class Simulator:
     """One simulated sensor that is fed frames, chunk by chunk; however they are cut, the events are the same.
 
     options: as given, `auto` replaced by the backend it chose. contrast: the thresholds drawn for this clip. pixels:
-    what was drawn for each pixel. subframes: upsampled steps in
-    each interval so far. bounded: in how many intervals `max_subframes` was fewer than motion asked for.
+    what was drawn for each pixel. subframes: upsampled steps in each interval so far. bounded: in how many intervals
+    `max_subframes` was fewer than motion asked for. advance: the backend's function.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Simulator:
         self._upsampler = None
         if self.options.upsample != "none":
             self._upsampler = Upsampler(self.options.upsample, self.options.max_subframes, flow)
-        self._advance = backend_for(self.options)
+        self.advance: Backend = backend_for(self.options)
         self._read_out = ReadOut(self.options.noise, seed, sensor_size)
         self._state: PixelState | None = None
         self._last: NDArray | None = None
@@ -131,5 +131,5 @@ class Simulator:
         table = log_table(indices.dtype, self.options.log_eps)
         if self._state is None:
             self._state = PixelState.at_first_frame(self.pixels, table.values[indices[0]], start_us)
-        events = self._advance(self.pixels, self._state, indices, t_us, table)
+        events = self.advance(self.pixels, self._state, indices, t_us, table)
         return self._read_out.delayed(events, indices, t_us)
