@@ -5,9 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
-from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, MissingInputError, UserError
@@ -15,16 +13,15 @@ from evfi.io.aedat4_header import MAGIC
 from evfi.io.aedat4_reader import Aedat4Reader
 from evfi.io.clips import CLIPS_SCHEMA, open_clips
 from evfi.io.event_files import read_event_file
-from evfi.io.images import TIMES_FILE, frame_folder_contents, read_image
+from evfi.io.images import IMAGE_ENDINGS, TIMES_FILE, frame_folder_contents, image_files, read_image
 from evfi.io.recording import RECORDING_SCHEMA, FrameStream, open_recording
 from evfi.io.stores import open_any
+from evfi.io.video_reader import VIDEO_ENDINGS, opened_video
 from evfi.types import Events, SensorSize
 from evfi.units import US_PER_S
 
 Description = dict[str, Any]
 Times = NDArray[np.int64]
-_VIDEO_ENDINGS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
-_IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 def describe(path: Path) -> Description:
@@ -50,18 +47,18 @@ def _describer(path: Path) -> Callable[[Path], Description]:
     if path.is_dir():
         if path.suffix == ".zarr" or (path / "zarr.json").is_file():
             return _store
-        if (path / TIMES_FILE).is_file() or any(path.glob("*.png")):
+        if (path / TIMES_FILE).is_file() or image_files(path):
             return _frame_folder
     elif path.suffix.lower() == ".aedat4" or _starts_with(path, MAGIC):
         return _aedat4
     elif path.suffix.lower() == ".npz":
         return _event_file
-    elif path.suffix.lower() in _VIDEO_ENDINGS:
+    elif path.suffix.lower() in VIDEO_ENDINGS:
         return _video
-    elif path.suffix.lower() in _IMAGE_ENDINGS:
+    elif path.suffix.lower() in IMAGE_ENDINGS:
         return _image
     raise UserError(
-        f"evfi does not know what {path} is: expected .aedat4, a .zarr store, a video, a folder of PNGs, or .npz events"
+        f"evfi does not know what {path} is: expected .aedat4, a .zarr store, a video, images, or .npz events"
     )
 
 
@@ -161,9 +158,9 @@ def _frame_folder(path: Path) -> Description:
         paths, t_us = frame_folder_contents(path, None)
         frames = _frame_facts(t_us)
     else:
-        paths = sorted(path.glob("*.png"))
+        paths = image_files(path)
         frames = {"count": len(paths), "start_us": None, "end_us": None}
-    return {**_image(paths[0]), "format": "png folder", "frames": frames}
+    return {**_image(paths[0]), "format": "image folder", "frames": frames}
 
 
 def _image(path: Path) -> Description:
@@ -180,20 +177,10 @@ def _image(path: Path) -> Description:
 
 def _video(path: Path) -> Description:
     """Counts packets, not what the header promises; times are presentation times."""
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise InputFileError(f"{path} has no video stream: check the path")
-            stream = container.streams.video[0]
-            times = [packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None]
-            size = SensorSize(height=stream.codec_context.height, width=stream.codec_context.width)
-            codec, base, promised = stream.codec_context.name, stream.time_base, stream.frames
-    except (FFmpegError, OSError) as error:
-        if isinstance(error, InputFileError):
-            raise
-        raise InputFileError(
-            f"{path} is not a video that can be read ({error}): convert it or copy it again"
-        ) from error
+    with opened_video(path) as (container, stream):
+        times = [packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None]
+        size = SensorSize(height=stream.codec_context.height, width=stream.codec_context.width)
+        codec, base, promised = stream.codec_context.name, stream.time_base, stream.frames
     if not times or base is None:
         raise InputFileError(f"{path} holds no frame with a time: convert it or copy it again")
     t_us = np.array(sorted(round(pts * base * US_PER_S) for pts in times), np.int64)

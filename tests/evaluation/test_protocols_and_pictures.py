@@ -13,10 +13,7 @@ from evfi.errors import UserError
 from evfi.evaluation.baselines import COPY
 from evfi.evaluation.methods import Answer
 from evfi.evaluation.pictures import (
-    OFF_COLOUR,
-    ON_COLOUR,
     chosen_rows,
-    draw_events,
     file_name,
     folder_name,
     picture_entries,
@@ -25,6 +22,7 @@ from evfi.evaluation.pictures import (
 )
 from evfi.evaluation.protocols import rows_to_measure, setting_name
 from evfi.io.images import read_image
+from evfi.representation.drawing import OFF_COLOUR, ON_COLOUR, draw_events
 from evfi.samples.sample import Sample
 from evfi.types import Events, SensorSize
 
