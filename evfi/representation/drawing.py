@@ -15,7 +15,12 @@ def draw_events(image: NDArray[np.uint8], events: Events) -> NDArray[np.uint8]:
 
     image: (H, W) or (H, W, 3) RGB; the result is (H, W, 3).
     """
-    off, on = count_per_pixel(events)
+    return draw_counts(image, count_per_pixel(events))
+
+
+def draw_counts(image: NDArray[np.uint8], counts: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """As `draw_events`, of events counted by `count_per_pixel`, int (2, H, W)."""
+    off, on = counts
     colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     drawn = (colour.astype(np.float32) * _DIMMED).astype(np.uint8)
     drawn[on > off] = ON_COLOUR
