@@ -52,8 +52,11 @@ class EventFileWriter:
 
     def __init__(self, path: Path, sensor_size: SensorSize, files: ExitStack) -> None:
         self.path, self.sensor_size = path, sensor_size
-        self._columns = {name: files.enter_context((path.parent / name).open("w+b")) for name in _COLUMNS}
-        self._dtypes = dict(zip(_COLUMNS, map(np.dtype, (np.uint16, np.uint16, np.int64, np.bool_)), strict=True))
+        self._columns: dict[str, IO[bytes]] = {
+            name: files.enter_context((path.parent / name).open("w+b")) for name in _COLUMNS
+        }
+        like = Events.empty(sensor_size)
+        self._dtypes: dict[str, np.dtype] = {name: getattr(like, name).dtype for name in _COLUMNS}
         self._length, self._last_us = 0, 0
 
     def add_events(self, events: Events) -> None:

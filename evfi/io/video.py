@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
@@ -61,9 +62,7 @@ def writing_video(
 class VideoWriter:
     """Writes the frames of an MP4 file one at a time."""
 
-    def __init__(
-        self, path: Path, container: av.container.OutputContainer, fps: float, quality: int, threads: int
-    ) -> None:
+    def __init__(self, path: Path, container: OutputContainer, fps: float, quality: int, threads: int) -> None:
         self.path = path
         self._container = container
         self._check = _ShapeCheck()

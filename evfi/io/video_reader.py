@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ _FIND_DAMAGE = {"err_detect": "crccheck+bitstream+buffer"}
 
 
 @contextmanager
-def opened_video(path: Path) -> Iterator[tuple[av.container.InputContainer, VideoStream]]:
+def opened_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its first video stream; whatever FFmpeg says against it becomes one line.
 
     Raises:
@@ -119,7 +120,7 @@ class VideoReader:
                 try:
                     frames = packet.decode()
                 except FFmpegError as error:
-                    raise self._unreadable(error.strerror) from error
+                    raise self._unreadable(str(error.strerror)) from error
                 for frame in frames:
                     if frame.is_corrupt:
                         raise self._unreadable("its data are damaged")
@@ -146,4 +147,5 @@ def _pixels(frame: av.VideoFrame, path: Path) -> NDArray[np.uint8]:
         raise InputFileError(
             f"{path} has more than {_BITS} bits a channel ({frame.format.name}): convert it to {_BITS} bits first"
         )
-    return frame.to_ndarray(format="gray" if frame.format.name.startswith("gray") else "rgb24")
+    pixels = "gray" if frame.format.name.startswith("gray") else "rgb24"
+    return np.asarray(frame.to_ndarray(format=pixels), np.uint8)
