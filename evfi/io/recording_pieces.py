@@ -1,8 +1,10 @@
 """A recording store read from its beginning to its end, in constant memory."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evfi.io.frame_pieces import stacked
 from evfi.io.recording import FrameStream, Recording
@@ -30,16 +32,22 @@ def pieces_in_time_order(recording: Recording) -> Iterator[Events | Frames]:
     frames = iter(()) if stream is None else (_single(stream, number) for number in range(len(stream)))
     given = 0
     for events in event_pieces(recording):
-        rest = events
-        # at its very end, the next piece may go on with the same time
-        for t_us in frame_times[given : int(np.searchsorted(frame_times, events.t[-1], side="left"))].tolist():
-            cut = int(np.searchsorted(rest.t, t_us, side="right"))
-            yield rest.take(slice(cut))
+        # a frame at its very end waits: the next piece may go on with the same time
+        due = frame_times[given : int(np.searchsorted(frame_times, events.t[-1], side="left"))]
+        *parts, rest = cut_at(events, due)
+        for part in parts:
+            yield part
             yield next(frames)
-            rest = rest.take(slice(cut, None))
-            given += 1
         yield rest
+        given += len(due)
     yield from frames
+
+
+def cut_at(events: Events, t_us: NDArray[np.int64]) -> Iterator[Events]:
+    """Events up to each of the increasing times (included), then the rest: one piece more than times."""
+    ends = np.searchsorted(events.t, t_us, side="right").tolist()
+    for first, end in pairwise([0, *ends, len(events)]):
+        yield events.take(slice(first, end))
 
 
 def _single(stream: FrameStream, number: int) -> Frames:

@@ -10,6 +10,7 @@ from typing import Any
 
 from evfi.errors import InputFileError, UserError
 from evfi.io.frame_sources import FrameSource, open_frames
+from evfi.io.recording_pieces import cut_at
 from evfi.io.sinks.formats import FORMATS, format_for
 from evfi.io.sinks.sink import NO_ARRAYS, Arrays, Heading, Sink
 from evfi.io.sinks.store import store_sink
@@ -110,8 +111,11 @@ class _Run:
             made_unit="events",
         )
         for piece in shown:
-            self._add(sink, self.simulator.feed(piece.image, piece.t_us))
-            sink.add_frames(piece)
+            *parts, rest = cut_at(self.simulator.feed(piece.image, piece.t_us), piece.t_us)
+            for number, part in enumerate(parts):
+                self._add(sink, part)
+                sink.add_frames(piece.take(slice(number, number + 1)))
+            self._add(sink, rest)
             self.frame_count += len(piece)
         if self.frame_count < 2:
             raise InputFileError(

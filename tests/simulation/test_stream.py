@@ -219,7 +219,7 @@ def test_ten_times_as_much_video_needs_no_more_memory(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [".h5", ".aedat4", ".zarr"])
 def test_ten_times_as_much_video_needs_no_more_memory_in_any_format(tmp_path, ending):
-    short, long = (long_video(tmp_path / f"{count}.mp4", count) for count in (1300, 13_000))
+    short, long = (long_video(tmp_path / f"{count}.mp4", count) for count in (650, 6500))
     less, more = (peak_mb(video, tmp_path / f"e{ending}") for video in (short, long))
-    # 11,700 further frames are 431 MB, and their events some 200 MB; HDF5's index of chunks may take 32 MB
+    # 5,850 further frames are 216 MB, and their events some 100 MB; HDF5's index of chunks may take 32 MB
     assert more - less < 48

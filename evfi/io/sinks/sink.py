@@ -33,7 +33,7 @@ class Sink(Protocol):
     one, nothing stays under the final name.
 
     Events come in time order, frames in time order, and a frame after all events up to its time. (Only the sinks that
-    cut events at frames need the last: the HS-ERGB folder and the film.)
+    cut events at frames need the last, the HS-ERGB folder and the film; events of a simulation with jitter come late.)
     """
 
     def add_events(self, events: Events) -> None:
