@@ -25,8 +25,6 @@ def write_event_file(path: Path, events: Events) -> None:
         UserError: another ending, or times that decrease.
         OutputError: the place cannot be written.
     """
-    if path.suffix != ".npz":
-        raise UserError(f"events are written to a file that ends in .npz, got {path}")
     with writing_event_file(path, events.sensor_size) as writer:
         writer.add_events(events)
 

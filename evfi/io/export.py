@@ -65,9 +65,8 @@ def export(source: Path, out: Path) -> Exported:
             with_frames = Feature.FRAMES in chosen.keeps or chosen.needs_frames
             pieces = pieces_in_time_order(recording) if with_frames else event_pieces(recording)
             counts = _write(pieces, sink, out.name)
-        lost = features_of(recording) - chosen.keeps
-    names = tuple(feature.value for feature in Feature if feature in lost)
-    return Exported(out, chosen.name, counts["events"], counts["frames"], names)
+        lost = _named(features_of(recording) - chosen.keeps, recording)
+    return Exported(out, chosen.name, counts["events"], counts["frames"], lost)
 
 
 def heading_of(recording: Recording) -> Heading:
@@ -97,6 +96,11 @@ def _write(pieces: Iterable[Events | Frames], sink: Sink, name: str) -> Counter[
             sink.add_frames(piece)
             counts["frames"] += len(piece)
     return counts
+
+
+def _named(lost: set[Feature], recording: Recording) -> tuple[str, ...]:
+    others = f" ({', '.join(recording.other_streams)})"
+    return tuple(feature.value + others * (feature is Feature.OTHER) for feature in Feature if feature in lost)
 
 
 def _refuse_foreign_folder(out: Path) -> None:

@@ -56,7 +56,7 @@ class RecordingWriter:
         if self._index is None:
             self._start_us = first_us
             self._index = ColumnWriter(self._group, "events/ms_index", np.dtype(np.int64))
-        self._index.append(self._events.length + ms_entries(self._start_us, self._index.length, events.t))
+        self._extend_index(self._index, events.t)
         self._last_us = int(events.t[-1])
         self._events.append(events)
 
@@ -94,6 +94,15 @@ class RecordingWriter:
             }
         )
 
+    def _extend_index(self, index: ColumnWriter, t: Times) -> None:
+        last_ms = (int(t[-1]) - self._start_us) // US_PER_MS
+        if last_ms >= _MAX_INDEX_MS:
+            raise InputFileError(
+                f"event times run from {self._start_us} to {int(t[-1])} µs, more than three days: "
+                "the clock of the recording is broken; cut the recording at the jump"
+            )
+        index.append(index_entries(t, self._events.length, self._start_us, index.length))
+
     def _add(self, stream: str, frames: Frames) -> None:
         if not len(frames):
             return
@@ -104,22 +113,14 @@ class RecordingWriter:
         self._frames[stream].append(frames)
 
 
-def ms_entries(start_us: int, first_ms: int, t: Times) -> Times:
-    """Entries of a millisecond index: how many events of the piece t come before start_us + k ms, from k = first_ms on.
+def index_entries(t: Times, before: int, start_us: int, entries: int) -> Times:
+    """Entries of the millisecond index that a piece of events brings, int64.
 
-    t: times that do not decrease; the last entry is that of the last one's millisecond.
-
-    Raises:
-        InputFileError: the times reach more than three days beyond start_us.
+    Args:
+        t: its times; before: events before it; start_us: time of the recording's first event; entries: there so far.
     """
-    last_ms = (int(t[-1]) - start_us) // US_PER_MS
-    if last_ms >= _MAX_INDEX_MS:
-        raise InputFileError(
-            f"event times run from {start_us} to {int(t[-1])} µs, more than three days: "
-            "the clock of the recording is broken; cut the recording at the jump"
-        )
-    ms = np.arange(first_ms, last_ms + 1, dtype=np.int64)
-    return np.searchsorted(t, start_us + ms * US_PER_MS, side="left").astype(np.int64)
+    ms = np.arange(entries, (int(t[-1]) - start_us) // US_PER_MS + 1, dtype=np.int64)
+    return before + np.searchsorted(t, start_us + ms * US_PER_MS, side="left").astype(np.int64)
 
 
 class _FramesWriter:

@@ -150,8 +150,8 @@ def test_truth_uneven_times_and_other_streams_are_named_where_they_are_lost(tmp_
     source = tiny(tmp_path / "r.zarr", truth=True, uneven=True)
     zarr.open_group(source).create_group("imu")
     lost = export(source, tmp_path / "r.aedat4").lost
-    assert lost == ("frame times off the middle of the exposure", "held-out true frames", "other streams")
-    assert "does not survive: held-out true frames, other streams" in str(export(source, tmp_path / "r.h5"))
+    assert lost == ("frame times off the middle of the exposure", "held-out true frames", "other streams (imu)")
+    assert "does not survive: held-out true frames, other streams (imu)" in str(export(source, tmp_path / "r.h5"))
 
 
 def test_a_recording_that_survives_whole_names_nothing(tmp_path):

@@ -189,7 +189,8 @@ PEAK = """
 import sys
 import evfi.io.stores
 from evfi.cli.app import exit_code
-evfi.io.stores.COLUMN_SHARD = 1 << 16  # a store's buffers are full after less video
+# a store's buffers are full after less video
+evfi.io.stores.COLUMN_SHARD, evfi.io.stores._DIGEST_BYTES = 1 << 16, 1 << 20
 code = exit_code(sys.argv[1:])
 print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 sys.exit(code)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evfi.errors import UserError
 from evfi.io.atomic import writing
-from evfi.io.recording import FRAME_TIMES, ms_entries
+from evfi.io.recording import FRAME_TIMES, index_entries
 from evfi.io.sinks.sink import NO_ARRAYS, Arrays, Heading, Sink
 from evfi.io.stores import COLUMN_CHUNK
 from evfi.provenance import canonical_json
@@ -55,8 +55,8 @@ class DsecWriter:
             self._offset_us = self._last_us = int(events.t[0])
         if int(events.t[0]) < self._last_us or (np.diff(events.t) < 0).any():
             raise UserError("event times must not decrease: sort them, or drop the late ones")
-        entries = ms_entries(self._offset_us, len(self._index), events.t)
-        _append(self._index, (self._length + entries).astype(np.uint64))
+        entries = index_entries(events.t, self._length, self._offset_us, len(self._index))
+        _append(self._index, entries.astype(np.uint64))
         self._start_columns(events)
         columns = {"x": events.x, "y": events.y, "t": events.t - self._offset_us, "p": events.p.astype(np.uint8)}
         for name, values in columns.items():
