@@ -31,6 +31,13 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_folder(folder: Path) -> str:
+    """SHA-256 over names and contents of a folder's files, those of its folders included."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(folder).as_posix()} {digest_file(path)}\n" for path in files]
+    return digest_bytes("".join(lines).encode())
+
+
 def digest_array(array: NDArray) -> str:
     """SHA-256 over dtype, shape and little-endian C-order bytes of an array."""
     plain = np.ascontiguousarray(array)

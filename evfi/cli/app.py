@@ -23,6 +23,7 @@ VERBS = {
     "evaluate": "evfi.cli.evaluate",
     "report": "evfi.cli.report",
     "interpolate": "evfi.cli.interpolate",
+    "export": "evfi.cli.export",
     "info": "evfi.cli.info",
 }
 

@@ -43,6 +43,13 @@ def options_from(kind: type[OptionsType], values: Any, name: str) -> OptionsType
         raise UserError(f"{name}: {one_line(error)}") from None
 
 
+def choices(kind: type[Options], field: str) -> str:
+    """A help text with the names that an option takes, as its schema lists them, and its default."""
+    schema = kind.model_json_schema()["properties"][field]
+    names = ", ".join(str(name) for name in schema.get("enum", schema.get("examples", ())))
+    return f"{names or schema.get('description', '')}; default {schema['default']}."
+
+
 def pairs(texts: list[str], what: str) -> dict[str, str]:
     """`NAME=VALUE` arguments as a mapping.
 

@@ -5,41 +5,58 @@ from typing import Annotated, Any
 
 import typer
 
-from evfi.cli.arguments import OptionsJson, options_from, parsed_json
+from evfi.cli.arguments import OptionsJson, choices, options_from, parsed_json
 from evfi.errors import UserError
 from evfi.simulation.options import SimulationOptions
 
 
 def run(
     source: Annotated[
-        Path, typer.Argument(metavar="IN", help="A septuplet list (.txt, with --root), or a folder of PNG frames.")
+        Path,
+        typer.Argument(
+            metavar="IN",
+            help="A folder of images, a video, a recording (.zarr, .aedat4), or a septuplet list (.txt, --root).",
+        ),
     ],
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="A clip store (.zarr) for a list; .npz for a folder of frames.")
+        Path,
+        typer.Argument(
+            metavar="OUT", help="By its ending: .zarr (a store; with the frames), .h5 (DSEC layout), .npz or .aedat4."
+        ),
     ],
     root: Annotated[Path | None, typer.Option(help="The septuplet tree: the folder that holds sequences/.")] = None,
-    preset: Annotated[str | None, typer.Option(help="evtexture (default), e2vid or esim_py.")] = None,
+    preset: Annotated[str | None, typer.Option(help=choices(SimulationOptions, "preset"))] = None,
     contrast_pos: Annotated[float | None, typer.Option(help="ON threshold in log intensity.")] = None,
     contrast_neg: Annotated[float | None, typer.Option(help="OFF threshold in log intensity.")] = None,
     refractory_us: Annotated[int | None, typer.Option(help="Dead time of a pixel in µs.")] = None,
-    upsample: Annotated[str | None, typer.Option(help="none, linear or dis (optical flow).")] = None,
-    backend: Annotated[str | None, typer.Option(help="numba or reference.")] = None,
+    upsample: Annotated[str | None, typer.Option(help=choices(SimulationOptions, "upsample"))] = None,
+    backend: Annotated[str | None, typer.Option(help=choices(SimulationOptions, "backend"))] = None,
     seed: Annotated[int, typer.Option(help="Seed of thresholds and noise.")] = 0,
-    fps: Annotated[float | None, typer.Option(help="Frame rate of a folder without timestamps.txt.")] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Frame rate of a folder without timestamps.txt; of a video: instead of its own times."),
+    ] = None,
     time_unit: Annotated[
         str | None, typer.Option(help="Unit of timestamps.txt: s or us; default: whole numbers are µs, others seconds.")
     ] = None,
     options: OptionsJson = "",
 ) -> None:
-    """Simulate the events that a camera would have seen (ESIM).
+    """Simulate the events that a camera would have seen (ESIM). Noise terms and all else go by `--options`.
 
     Examples:
 
-    `evfi simulate sep_testlist.txt test.zarr --root vimeo90k`
+    `evfi simulate video.mp4 recording.zarr --seed 1`
 
     `evfi simulate frames/ events.npz --fps 240 --preset esim_py --contrast-pos 0.2 --contrast-neg 0.2`
+
+    `evfi simulate sep_testlist.txt test.zarr --root vimeo90k`
+
+    `evfi simulate video.mp4 noisy.h5 --options '{"simulation": {"noise": {"shot_rate_hz": 1}}}'`
     """
-    given: dict[str, Any] = dict(parsed_json(options).get("simulation", {}))
+    parts = parsed_json(options)
+    if set(parts) - {"simulation"}:
+        raise UserError(f'--options is {{"simulation": {{…}}}} here, got {", ".join(sorted(parts))}')
+    given: dict[str, Any] = dict(parts.get("simulation", {}))
     flags = {
         "preset": preset,
         "contrast_pos": contrast_pos,
@@ -50,26 +67,15 @@ def run(
     }
     given.update({name: value for name, value in flags.items() if value is not None})
     chosen = options_from(SimulationOptions, given, "simulation")
-    if source.is_dir():
-        _simulate_folder(source, out, chosen, seed, fps, time_unit)
-        return
-    if root is None:
+    if root is None and source.suffix == ".txt":
         raise UserError(f"a list such as {source} needs --root, the folder that holds sequences/")
-    from evfi.simulation.shard import simulate_shard
+    if root is not None:
+        if out.suffix != ".zarr" or fps is not None or time_unit is not None:
+            raise UserError(f"a list goes into a clip store (.zarr) and has no times to give, got {out}")
+        from evfi.simulation.shard import simulate_shard
 
-    simulate_shard(source, root, out, chosen, seed)
+        simulate_shard(source, root, out, chosen, seed)
+        return
+    from evfi.simulation.stream import simulate_file
 
-
-def _simulate_folder(
-    source: Path, out: Path, options: SimulationOptions, seed: int, fps: float | None, time_unit: str | None
-) -> None:
-    if out.suffix != ".npz":
-        raise UserError(f"events of a folder of frames are written to a file that ends in .npz, got {out}")
-    if time_unit not in (None, "s", "us"):
-        raise UserError(f"--time-unit is s or us, got {time_unit!r}")
-    from evfi.io.event_files import write_event_file
-    from evfi.io.images import read_frame_folder
-    from evfi.simulation.simulate import simulate
-
-    frames = read_frame_folder(source, time_unit=time_unit, fps=fps)
-    write_event_file(out, simulate(frames.image, frames.t_us, options, seed=seed))
+    print(simulate_file(source, out, chosen, seed=seed, fps=fps, time_unit=time_unit))

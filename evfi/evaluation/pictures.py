@@ -5,23 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from evfi.evaluation.protocols import SETTING
 from evfi.inference.quantise import quantised
 from evfi.io.images import write_png
 from evfi.provenance import digest_bytes
-from evfi.representation.transforms import count_per_pixel
-from evfi.samples.sample import Image, Sample
-from evfi.types import Events
+from evfi.representation.drawing import draw_events
+from evfi.samples.sample import Sample
 
 if TYPE_CHECKING:  # it loads torch, which the report's reader of pictures does without
     from evfi.evaluation.methods import Answer
 
 PICTURES_FOLDER = "pictures"
-ON_COLOUR, OFF_COLOUR = (220, 30, 30), (30, 70, 230)
-_DIMMED = 0.55
 _LONGEST_NAME = 160  # file systems allow 255 bytes
 
 
@@ -92,15 +88,6 @@ def write_inputs(out: Path, sample: Sample, *, targets_in_group: int) -> None:
     half = max(1, (sample.t1_us - sample.t0_us) // (2 * (targets_in_group + 1)))
     around = sample.events.window(max(sample.t0_us, sample.t_us - half), min(sample.t1_us, sample.t_us + half))
     write_png(folder / "events.png", draw_events(under, around))
-
-
-def draw_events(image: Image, events: Events) -> Image:
-    """The dimmed image (H, W, 3) with red pixels where ON events prevail and blue ones where OFF events do."""
-    off, on = count_per_pixel(events)
-    drawn = (image.astype(np.float32) * _DIMMED).astype(np.uint8)
-    drawn[on > off] = ON_COLOUR
-    drawn[(off >= on) & (off > 0)] = OFF_COLOUR
-    return drawn
 
 
 def _folder(out: Path, sample: Sample) -> Path:

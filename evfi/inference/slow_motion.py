@@ -1,20 +1,15 @@
 """From a recording's file to a slow-motion file: what `evfi interpolate` does."""
 
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from evfi.errors import InputFileError, MissingInputError
 from evfi.inference.interpolate import FrameInserter, frames_of
 from evfi.inference.predictor import load_predictor
 from evfi.inference.windows import capture_rate, check_factor, times_of_factor
 from evfi.inference.writers import check_output, write_frames
-from evfi.io.ingest import ingest
-from evfi.io.recording import Recording, open_recording
+from evfi.io.opening import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +74,7 @@ def interpolate_file(
     check_factor(factor)
     check_output(out)
     predictor = load_predictor(weights, device=device, threads=threads, batch_size=batch_size)
-    with _opened(source, out) as recording:
+    with opened(source, beside=out) as recording:
         frame_times = frames_of(recording).t_us
         times = times_of_factor(frame_times, factor)
         fps = capture_rate(frame_times)
@@ -100,19 +95,3 @@ def interpolate_file(
         gaps_without_events=inserter.gaps_without_events,
         seconds=seconds,
     )
-
-
-@contextmanager
-def _opened(source: Path, out: Path) -> Iterator[Recording]:
-    if not source.exists():
-        raise MissingInputError(f"no recording at {source}: check the path")
-    if source.is_dir():
-        yield open_recording(source)
-    elif source.suffix.lower() == ".aedat4":
-        # Beside the output, for /tmp is often a small disk in memory.
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
-            store = Path(folder) / f"{source.stem}.zarr"
-            ingest(source, store)
-            yield open_recording(store)
-    else:
-        raise InputFileError(f"{source} is neither a recording store nor an .aedat4 file: give one of these")

@@ -45,6 +45,21 @@ def writing(output: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def writing_in_folder(output: Path) -> Iterator[Path]:
+    """As `writing`, for a file that needs its own name, or other files beside it, while it is made.
+
+    Yields a new folder, `<output>.partial`; on success the file in it that is called as `output` becomes `output`.
+    """
+    with writing(output) as partial:
+        partial.mkdir()
+        yield partial
+        finished = partial.with_name(partial.name + ".done")
+        (partial / output.name).rename(finished)
+        shutil.rmtree(partial)
+        finished.rename(partial)
+
+
+@contextmanager
 def locked(output: Path) -> Iterator[None]:
     """Hold `<output>.lock` (flock, gone with the process). Waits while another process holds it."""
     try:

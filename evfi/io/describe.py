@@ -1,30 +1,23 @@
 """What a file, folder or store holds, as one dictionary of plain values (`evfi info PATH --json`)."""
 
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
-from av.error import FFmpegError
-from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.aedat4_header import MAGIC
 from evfi.io.aedat4_reader import Aedat4Reader
 from evfi.io.clips import CLIPS_SCHEMA, open_clips
+from evfi.io.describe_facts import Description, event_facts, exposure_facts, frame_facts, size_facts
+from evfi.io.describe_layouts import describe_dsec, describe_hs_ergb, is_hs_ergb
 from evfi.io.event_files import read_event_file
-from evfi.io.images import TIMES_FILE, frame_folder_contents, read_image
+from evfi.io.images import IMAGE_ENDINGS, TIMES_FILE, frame_folder_contents, image_files, read_image
 from evfi.io.recording import RECORDING_SCHEMA, FrameStream, open_recording
 from evfi.io.stores import open_any
+from evfi.io.video_reader import VIDEO_ENDINGS, opened_video
 from evfi.types import Events, SensorSize
 from evfi.units import US_PER_S
-
-Description = dict[str, Any]
-Times = NDArray[np.int64]
-_VIDEO_ENDINGS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
-_IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 def describe(path: Path) -> Description:
@@ -50,19 +43,21 @@ def _describer(path: Path) -> Callable[[Path], Description]:
     if path.is_dir():
         if path.suffix == ".zarr" or (path / "zarr.json").is_file():
             return _store
-        if (path / TIMES_FILE).is_file() or any(path.glob("*.png")):
+        if is_hs_ergb(path):
+            return describe_hs_ergb
+        if (path / TIMES_FILE).is_file() or image_files(path):
             return _frame_folder
     elif path.suffix.lower() == ".aedat4" or _starts_with(path, MAGIC):
         return _aedat4
     elif path.suffix.lower() == ".npz":
         return _event_file
-    elif path.suffix.lower() in _VIDEO_ENDINGS:
+    elif path.suffix.lower() in (".h5", ".hdf5"):
+        return describe_dsec
+    elif path.suffix.lower() in VIDEO_ENDINGS:
         return _video
-    elif path.suffix.lower() in _IMAGE_ENDINGS:
+    elif path.suffix.lower() in IMAGE_ENDINGS:
         return _image
-    raise UserError(
-        f"evfi does not know what {path} is: expected .aedat4, a .zarr store, a video, a folder of PNGs, or .npz events"
-    )
+    raise UserError(f"evfi does not know what {path} is: expected .aedat4, a .zarr store, a video, images, .h5 or .npz")
 
 
 def _store(path: Path) -> Description:
@@ -78,11 +73,11 @@ def _recording(path: Path) -> Description:
     store = open_recording(path)
     events = None
     if store.event_count:
-        events = _event_facts(store.event_count, store.start_us, store.end_us - 1)
+        events = event_facts(store.event_count, store.start_us, store.end_us - 1)
     return {
         "kind": "recording",
         "format": RECORDING_SCHEMA,
-        "sensor_size": _size(store.sensor_size),
+        "sensor_size": size_facts(store.sensor_size),
         "events": events,
         "frames": _stream(store.frames),
         "truth": _stream(store.truth),
@@ -104,7 +99,7 @@ def _clips(path: Path) -> Description:
     return {
         "kind": "clips",
         "format": CLIPS_SCHEMA,
-        "sensor_size": _size(sizes.pop()) if len(sizes) == 1 else None,
+        "sensor_size": size_facts(sizes.pop()) if len(sizes) == 1 else None,
         "events": events,
         "frames": {
             "count": sum(len(t) for t in times),
@@ -131,12 +126,12 @@ def _aedat4(path: Path) -> Description:
     found = None
     if frames:
         t_us, start_us, end_us = np.array(frames, np.int64).T
-        found = {**_frame_facts(t_us), **_exposure(start_us, end_us), "colour": colour}
+        found = {**frame_facts(t_us), **exposure_facts(start_us, end_us), "colour": colour}
     return {
         "kind": "recording",
         "format": "aedat4",
-        "sensor_size": _size(reader.sensor_size),
-        "events": _event_facts(count, first_us, last_us) if count else None,
+        "sensor_size": size_facts(reader.sensor_size),
+        "events": event_facts(count, first_us, last_us) if count else None,
         "frames": found,
         "camera": reader.camera,
         "compression": reader.compression,
@@ -146,11 +141,11 @@ def _aedat4(path: Path) -> Description:
 
 def _event_file(path: Path) -> Description:
     events = read_event_file(path)
-    found = _event_facts(len(events), int(events.t[0]), int(events.t[-1])) if len(events) else None
+    found = event_facts(len(events), int(events.t[0]), int(events.t[-1])) if len(events) else None
     return {
         "kind": "events",
         "format": "npz",
-        "sensor_size": _size(events.sensor_size),
+        "sensor_size": size_facts(events.sensor_size),
         "events": found,
         "frames": None,
     }
@@ -159,11 +154,11 @@ def _event_file(path: Path) -> Description:
 def _frame_folder(path: Path) -> Description:
     if (path / TIMES_FILE).is_file():
         paths, t_us = frame_folder_contents(path, None)
-        frames = _frame_facts(t_us)
+        frames = frame_facts(t_us)
     else:
-        paths = sorted(path.glob("*.png"))
+        paths = image_files(path)
         frames = {"count": len(paths), "start_us": None, "end_us": None}
-    return {**_image(paths[0]), "format": "png folder", "frames": frames}
+    return {**_image(paths[0]), "format": "image folder", "frames": frames}
 
 
 def _image(path: Path) -> Description:
@@ -171,7 +166,7 @@ def _image(path: Path) -> Description:
     return {
         "kind": "images",
         "format": path.suffix.lower().lstrip("."),
-        "sensor_size": _size(SensorSize(height=image.shape[0], width=image.shape[1])),
+        "sensor_size": size_facts(SensorSize(height=image.shape[0], width=image.shape[1])),
         "events": None,
         "frames": {"count": 1, "start_us": None, "end_us": None},
         "colour": image.ndim == 3,
@@ -180,29 +175,19 @@ def _image(path: Path) -> Description:
 
 def _video(path: Path) -> Description:
     """Counts packets, not what the header promises; times are presentation times."""
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise InputFileError(f"{path} has no video stream: check the path")
-            stream = container.streams.video[0]
-            times = [packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None]
-            size = SensorSize(height=stream.codec_context.height, width=stream.codec_context.width)
-            codec, base, promised = stream.codec_context.name, stream.time_base, stream.frames
-    except (FFmpegError, OSError) as error:
-        if isinstance(error, InputFileError):
-            raise
-        raise InputFileError(
-            f"{path} is not a video that can be read ({error}): convert it or copy it again"
-        ) from error
+    with opened_video(path) as (container, stream):
+        times = [packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None]
+        size = SensorSize(height=stream.codec_context.height, width=stream.codec_context.width)
+        codec, base, promised = stream.codec_context.name, stream.time_base, stream.frames
     if not times or base is None:
         raise InputFileError(f"{path} holds no frame with a time: convert it or copy it again")
     t_us = np.array(sorted(round(pts * base * US_PER_S) for pts in times), np.int64)
     return {
         "kind": "video",
         "format": path.suffix.lower().lstrip("."),
-        "sensor_size": _size(size),
+        "sensor_size": size_facts(size),
         "events": None,
-        "frames": {**_frame_facts(t_us), "promised_by_header": promised},
+        "frames": {**frame_facts(t_us), "promised_by_header": promised},
         "codec": codec,
     }
 
@@ -210,36 +195,8 @@ def _video(path: Path) -> Description:
 def _stream(stream: FrameStream | None) -> Description | None:
     if stream is None:
         return None
-    exposure = _exposure(stream.exposure_start_us, stream.exposure_end_us)
-    return {**_frame_facts(stream.t_us), **exposure, "colour": len(stream.shape) == 3}
-
-
-def _event_facts(count: int, first_us: int, last_us: int) -> Description:
-    span_us = last_us - first_us
-    rate = round(count * US_PER_S / span_us, 1) if span_us else None
-    return {"count": count, "start_us": first_us, "end_us": last_us, "per_second": rate}
-
-
-def _frame_facts(t_us: Times) -> Description:
-    gaps = [int(later - earlier) for earlier, later in pairwise(t_us)]
-    return {
-        "count": len(t_us),
-        "start_us": int(t_us[0]),
-        "end_us": int(t_us[-1]),
-        "median_interval_us": int(np.median(gaps)) if gaps else None,
-        "longest_interval_us": max(gaps, default=None),
-    }
-
-
-def _exposure(start_us: Times, end_us: Times) -> Description:
-    """Shortest and longest exposure; None where unknown."""
-    lengths = end_us - start_us
-    known = bool((lengths > 0).any())
-    return {"exposure_us": {"shortest": int(lengths.min()), "longest": int(lengths.max())} if known else None}
-
-
-def _size(size: SensorSize) -> dict[str, int]:
-    return {"height": int(size.height), "width": int(size.width)}
+    exposure = exposure_facts(stream.exposure_start_us, stream.exposure_end_us)
+    return {**frame_facts(stream.t_us), **exposure, "colour": len(stream.shape) == 3}
 
 
 def _starts_with(path: Path, magic: bytes) -> bool:

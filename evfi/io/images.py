@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.atomic import writing
+from evfi.io.frame_pieces import TimedImage, stacked
 from evfi.types import Frames
 from evfi.units import US_PER_S
 
 Image = NDArray[np.uint8]
 Times = NDArray[np.int64]
-_FRAMES_A_PIECE = 64
 _LARGEST_TIME = 1 << 62
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 TIMES_FILE, EXPOSURES_FILE = "timestamps.txt", "exposures.txt"
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _CHUNK_OVERHEAD = 12  # length, type and CRC of a PNG chunk
@@ -71,7 +72,7 @@ def write_png(path: Path, image: Image) -> None:
 
 
 def read_frame_folder(path: Path, time_unit: str | None = "s", *, fps: float | None = None) -> Frames:
-    """All *.png of a folder in name order, with times from timestamps.txt (one a line).
+    """All images of a folder in name order (PNG, JPEG, TIFF, …), with times from timestamps.txt (one a line).
 
     exposures.txt ("start end" in microseconds a line), where present, gives the exposure; else it is unknown and
     both its ends equal the time.
@@ -92,21 +93,26 @@ def read_frame_folder(path: Path, time_unit: str | None = "s", *, fps: float | N
 
 def frame_folder_pieces(path: Path, time_unit: str | None = "s", *, fps: float | None = None) -> Iterator[Frames]:
     """A frame folder in pieces of at most 64 frames, in constant memory. As `read_frame_folder`."""
+    yield from stacked(_folder_images(path, time_unit, fps))
+
+
+def _folder_images(path: Path, time_unit: str | None, fps: float | None) -> Iterator[TimedImage]:
     paths, t_us = frame_folder_contents(path, time_unit, fps=fps)
     start_us, end_us = _exposures(path / EXPOSURES_FILE, t_us)
     shape = None
-    for first in range(0, len(paths), _FRAMES_A_PIECE):
-        piece = slice(first, first + _FRAMES_A_PIECE)
-        images = []
-        for each in paths[piece]:
-            image = read_image(each)
-            shape = shape or image.shape
-            if image.shape != shape:
-                raise InputFileError(
-                    f"{each} has shape {image.shape}, the first frame {shape}: all frames must share one size"
-                )
-            images.append(image)
-        yield Frames(np.stack(images), t_us[piece], start_us[piece], end_us[piece])
+    for each, *times in zip(paths, t_us.tolist(), start_us.tolist(), end_us.tolist(), strict=True):
+        image = read_image(each)
+        shape = shape or image.shape
+        if image.shape != shape:
+            raise InputFileError(
+                f"{each} has shape {image.shape}, the first frame {shape}: all frames must share one size"
+            )
+        yield image, *times
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder, by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_ENDINGS)
 
 
 def frame_folder_contents(
@@ -114,10 +120,10 @@ def frame_folder_contents(
 ) -> tuple[list[Path], Times]:
     """Paths of a frame folder's images in order and their times int64 µs. As `read_frame_folder`."""
     if not path.is_dir():
-        raise MissingInputError(f"no frame folder at {path}: expected a folder of PNG files and {TIMES_FILE}")
-    paths = sorted(path.glob("*.png"))
+        raise MissingInputError(f"no frame folder at {path}: expected a folder of images and {TIMES_FILE}")
+    paths = image_files(path)
     if not paths:
-        raise MissingInputError(f"{path} holds no *.png: expected a folder of PNG files and {TIMES_FILE}")
+        raise MissingInputError(f"{path} holds no images ({', '.join(IMAGE_ENDINGS)}): expected them and {TIMES_FILE}")
     times = path / TIMES_FILE
     if fps is not None:
         if times.is_file() or not 0 < fps < float("inf"):

@@ -12,7 +12,7 @@ from evfi.io.images import frame_folder_pieces
 from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
 from evfi.io.stores import receipt_path, write_receipt
 from evfi.progress import tracked
-from evfi.provenance import digest_bytes, digest_file, write_stamp
+from evfi.provenance import digest_file, digest_folder, write_stamp
 from evfi.types import Events, Frames, SensorSize
 from evfi.versions import ALGO_VERSIONS
 
@@ -68,7 +68,7 @@ def ingest(source: Path, out: Path, truth: Path | None = None) -> dict[str, Any]
             schema=RECORDING_SCHEMA,
             version=RECORDING_VERSION,
             algo_version=INGEST_ALGO_VERSION,
-            content={**about, "counts": counts, "truth": None if truth is None else _digest_of_folder(truth)},
+            content={**about, "counts": counts, "truth": None if truth is None else digest_folder(truth)},
         )
         write_stamp(out)
     _say(out, counts, reader.repairs)
@@ -82,12 +82,6 @@ def _truth(folder: Path | None, size: SensorSize) -> Iterator[Frames]:
         if piece.sensor_size != size:
             raise InputFileError(f"{folder} holds frames of {piece.sensor_size} pixels, the recording is {size}")
         yield piece
-
-
-def _digest_of_folder(folder: Path) -> str:
-    """SHA-256 over names and contents of a folder's files."""
-    lines = [f"{path.name} {digest_file(path)}\n" for path in sorted(folder.iterdir()) if path.is_file()]
-    return digest_bytes("".join(lines).encode())
 
 
 def _say(out: Path, counts: dict[str, int], repairs: dict[str, int]) -> None:

@@ -2,6 +2,8 @@
 
 import tempfile
 import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from evfi.errors import InputFileError, MissingInputError
@@ -18,16 +20,34 @@ def open_path(path: Path | str) -> Recording:
         MissingInputError: nothing is there.
         InputFileError: it is neither, or it is damaged.
     """
-    place = Path(path)
-    if not place.exists():
-        raise MissingInputError(f"no recording at {place}: check the path")
-    if place.is_dir():
-        return open_recording(place)
-    if place.suffix.lower() != ".aedat4":
-        raise InputFileError(f"{place} is neither a recording store (.zarr) nor an .aedat4 file: give one of these")
-    folder = tempfile.TemporaryDirectory(prefix="evfi-")
-    store = Path(folder.name) / f"{place.stem}.zarr"
-    ingest(place, store)
-    recording = open_recording(store)
-    weakref.finalize(recording, folder.cleanup)
+    with ExitStack() as stack:
+        recording = open_recording(stack.enter_context(_as_store(Path(path), None)))
+        weakref.finalize(recording, stack.pop_all().close)
     return recording
+
+
+@contextmanager
+def opened(path: Path, *, beside: Path) -> Iterator[Recording]:
+    """As `open_path`, for as long as the context lasts; a temporary store lies beside the output `beside`.
+
+    (The system's folder for temporary files is often a small disk in memory.)
+    """
+    with _as_store(path, beside) as store:
+        yield open_recording(store)
+
+
+@contextmanager
+def _as_store(path: Path, beside: Path | None) -> Iterator[Path]:
+    """The store at `path`, or a temporary one with what the file there holds."""
+    if not path.exists():
+        raise MissingInputError(f"no recording at {path}: check the path")
+    if path.is_dir():
+        yield path
+        return
+    if path.suffix.lower() != ".aedat4":
+        raise InputFileError(f"{path} is neither a recording store (.zarr) nor an .aedat4 file: give one of these")
+    prefix, parent = ("evfi-", None) if beside is None else (f".{beside.name}-", beside.parent)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as folder:
+        store = Path(folder) / f"{path.stem}.zarr"
+        ingest(path, store)
+        yield store

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, UserError
 from evfi.io.event_columns import EventColumns, EventColumnsWriter
-from evfi.io.stores import ColumnWriter, array_of, create_group, open_group, read_rows
+from evfi.io.stores import ColumnWriter, array_of, codec, create_group, open_group, read_rows
 from evfi.types import Events, Frames, SensorSize, check_window
 from evfi.units import US_PER_MS
 
 RECORDING_SCHEMA, RECORDING_VERSION = "evfi.recording", 1
 _MAX_INDEX_MS = 1 << 28  # three days; a jump beyond it is a broken clock, not a recording
-_TIMES = ("t_us", "exposure_start_us", "exposure_end_us")
+FRAME_TIMES = ("t_us", "exposure_start_us", "exposure_end_us")
 Times = NDArray[np.int64]
 
 
@@ -68,6 +68,10 @@ class RecordingWriter:
         """Append held-out reference frames (a faster camera, a renderer): evaluated against, never trained on."""
         self._add("truth", frames)
 
+    def add_array(self, name: str, values: NDArray) -> None:
+        """Write one more array, such as `simulation/contrast_pos`."""
+        self._group.create_array(name, data=values, chunks=values.shape, compressors=codec())
+
     def finish(self, attributes: dict[str, Any] | None = None) -> None:
         """Write what is left, the end of the index, and the attributes (conventions are added)."""
         index = self._index or ColumnWriter(self._group, "events/ms_index", np.dtype(np.int64))
@@ -97,9 +101,7 @@ class RecordingWriter:
                 f"event times run from {self._start_us} to {int(t[-1])} µs, more than three days: "
                 "the clock of the recording is broken; cut the recording at the jump"
             )
-        ms = np.arange(index.length, last_ms + 1, dtype=np.int64)
-        before = np.searchsorted(t, self._start_us + ms * US_PER_MS, side="left")
-        index.append(self._events.length + before.astype(np.int64))
+        index.append(index_entries(t, self._events.length, self._start_us, index.length))
 
     def _add(self, stream: str, frames: Frames) -> None:
         if not len(frames):
@@ -111,12 +113,22 @@ class RecordingWriter:
         self._frames[stream].append(frames)
 
 
+def index_entries(t: Times, before: int, start_us: int, entries: int) -> Times:
+    """Entries of the millisecond index that a piece of events brings, int64.
+
+    Args:
+        t: its times; before: events before it; start_us: time of the recording's first event; entries: there so far.
+    """
+    ms = np.arange(entries, (int(t[-1]) - start_us) // US_PER_MS + 1, dtype=np.int64)
+    return before + np.searchsorted(t, start_us + ms * US_PER_MS, side="left").astype(np.int64)
+
+
 class _FramesWriter:
     def __init__(self, group: zarr.Group, stream: str, shape: tuple[int, ...]) -> None:
         group.create_group(stream)
         self.stream = stream
         self._image = ColumnWriter(group, f"{stream}/image", np.dtype(np.uint8), shape)
-        self._times = {name: ColumnWriter(group, f"{stream}/{name}", np.dtype(np.int64)) for name in _TIMES}
+        self._times = {name: ColumnWriter(group, f"{stream}/{name}", np.dtype(np.int64)) for name in FRAME_TIMES}
         self._last_us: int | None = None
 
     def append(self, frames: Frames) -> None:
@@ -214,6 +226,10 @@ class Recording:
         first, end = int(index[min(max(first_ms, 0), last)]), int(index[min(max(end_ms, 0), last)])
         return self._events.events(first, end, self.sensor_size).window(start_us, end_us)
 
+    def event_rows(self, first: int, end: int) -> Events:
+        """Events by their number: [first, end)."""
+        return self._events.events(first, end, self.sensor_size)
+
     @cached_property
     def frames(self) -> "FrameStream | None":
         """The camera's frames; None where it has none."""
@@ -223,6 +239,11 @@ class Recording:
     def truth(self) -> "FrameStream | None":
         """Held-out reference frames, never used for training; None where there are none."""
         return self._stream("truth")
+
+    @cached_property
+    def other_streams(self) -> list[str]:
+        """Names of what the store holds besides events, frames and truth."""
+        return sorted(set(self._group.keys()) - {"events", "frames", "truth"})
 
     @property
     def _first_frames(self) -> "FrameStream":
@@ -246,7 +267,7 @@ class FrameStream:
     @classmethod
     def opened(cls, group: zarr.Group, name: str, path: Path) -> Self:
         """The stream `name` of a recording store."""
-        times = {each: read_rows(array_of(group, f"{name}/{each}", path)) for each in _TIMES}
+        times = {each: read_rows(array_of(group, f"{name}/{each}", path)) for each in FRAME_TIMES}
         return cls(array_of(group, f"{name}/image", path), times)
 
     def __len__(self) -> int:

@@ -1,12 +1,13 @@
 """Frames into video files: MP4 (H.264, plays everywhere) and animated WebP (small loops in a page)."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
@@ -38,26 +39,62 @@ def write_video(
         UserError: no frame, frames of differing shape, or fps not positive.
         OutputError: the place cannot be written.
     """
+    with writing_video(path, fps, quality=quality, threads=threads) as writer:
+        for image in frames:
+            writer.add(image)
+
+
+@contextmanager
+def writing_video(
+    path: Path, fps: float, *, quality: int = VISUALLY_LOSSLESS, threads: int = 1
+) -> Iterator["VideoWriter"]:
+    """A writer of the MP4 file `path`, which appears when the context ends well. Arguments, errors as `write_video`."""
     _check_rate(fps)
-    images = _checked(frames)
-    first = next(images, None)
-    if first is None:
-        raise UserError(f"no frame to write into {path}: give at least one")
-    height, width = (length + length % 2 for length in first.shape[:2])
     with (
         writing(path) as partial,
         av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container,
     ):
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(_LARGEST_DENOMINATOR))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"crf": str(quality), "preset": "medium"}
-        codec = stream.codec_context
+        writer = VideoWriter(path, container, fps, quality, threads)
+        yield writer
+        writer.finish()
+
+
+class VideoWriter:
+    """Writes the frames of an MP4 file one at a time."""
+
+    def __init__(self, path: Path, container: OutputContainer, fps: float, quality: int, threads: int) -> None:
+        self.path = path
+        self._container = container
+        self._check = _ShapeCheck()
+        self._stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(_LARGEST_DENOMINATOR))
+        self._stream.options = {"crf": str(quality), "preset": "medium"}
+        codec = self._stream.codec_context
         codec.thread_count = threads
         codec.colorspace, codec.color_primaries, codec.color_trc = Colorspace.ITU709, _BT709, _BT709
         codec.color_range = ColorRange.MPEG
-        for image in chain([first], images):
-            container.mux(stream.encode(_even_yuv(image)))
-        container.mux(stream.encode())
+
+    def add(self, image: Image) -> None:
+        """Append a frame uint8 (H, W) or (H, W, 3) RGB.
+
+        Raises:
+            UserError: another shape than the first one's.
+        """
+        first = self._check.shape is None
+        self._check(image)
+        if first:
+            height, width = (length + length % 2 for length in image.shape[:2])
+            self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+        self._container.mux(self._stream.encode(_even_yuv(image)))
+
+    def finish(self) -> None:
+        """Write what the encoder still holds.
+
+        Raises:
+            UserError: there was no frame.
+        """
+        if self._check.shape is None:
+            raise UserError(f"no frame to write into {self.path}: give at least one")
+        self._container.mux(self._stream.encode())
 
 
 def write_webp(path: Path, frames: Iterable[Image], fps: float, *, quality: int = 85) -> None:
@@ -72,7 +109,9 @@ def write_webp(path: Path, frames: Iterable[Image], fps: float, *, quality: int 
         OutputError: the place cannot be written.
     """
     _check_rate(fps)
-    pictures = [PillowImage.fromarray(np.ascontiguousarray(image)).convert("RGB") for image in _checked(frames)]
+    pictures = [
+        PillowImage.fromarray(np.ascontiguousarray(image)).convert("RGB") for image in map(_ShapeCheck(), frames)
+    ]
     if not pictures:
         raise UserError(f"no frame to write into {path}: give at least one")
     with writing(path) as partial:
@@ -92,16 +131,23 @@ def _check_rate(fps: float) -> None:
         raise UserError(f"a video needs a positive number of frames per second, got {fps}")
 
 
-def _checked(frames: Iterable[Image]) -> Iterator[Image]:
-    shape = None
-    for number, image in enumerate(frames):
-        shape = shape or image.shape
+class _ShapeCheck:
+    """Refuses images that are no frames of one video."""
+
+    def __init__(self) -> None:
+        self.shape: tuple[int, ...] | None = None
+        self._count = 0
+
+    def __call__(self, image: Image) -> Image:
+        shape = self.shape or image.shape
         if image.dtype != np.uint8 or image.shape != shape or image.shape[2:] not in ((), (3,)) or not image.size:
             raise UserError(
                 f"a video needs uint8 frames (H, W) or (H, W, 3) of one shape, got {image.dtype} {image.shape} as "
-                f"frame {number} after {shape}"
+                f"frame {self._count} after {self.shape}"
             )
-        yield image
+        self.shape = shape
+        self._count += 1
+        return image
 
 
 def _even_yuv(image: Image) -> av.VideoFrame:

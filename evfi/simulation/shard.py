@@ -43,10 +43,15 @@ def simulate_shard(clips: Path, root: Path, out: Path, options: SimulationOption
     bounded: list[int] = []
 
     def simulated() -> Iterator[Clip]:
-        for clip_id in tracked(clip_ids, label=f"simulating {clips.name}", unit="clip"):
+        events = 0
+        shown = tracked(
+            clip_ids, label=f"simulating {clips.name}", unit="clip", made=lambda: events, made_unit="events"
+        )
+        for clip_id in shown:
             clip, over = simulate_clip(root, clip_id, options, item_seed(seed, clip_id))
             steps.append(clip.subframes)
             bounded.append(over)
+            events += len(clip.events)
             yield clip
 
     receipt = write_clip_store(

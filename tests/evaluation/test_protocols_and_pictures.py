@@ -13,10 +13,7 @@ from evfi.errors import UserError
 from evfi.evaluation.baselines import COPY
 from evfi.evaluation.methods import Answer
 from evfi.evaluation.pictures import (
-    OFF_COLOUR,
-    ON_COLOUR,
     chosen_rows,
-    draw_events,
     file_name,
     folder_name,
     picture_entries,
@@ -26,7 +23,6 @@ from evfi.evaluation.pictures import (
 from evfi.evaluation.protocols import rows_to_measure, setting_name
 from evfi.io.images import read_image
 from evfi.samples.sample import Sample
-from evfi.types import Events, SensorSize
 
 
 def index(sequences: dict[str, int], *, kind: str = "clip", protocol: str = "skip", skip: int = 2) -> pd.DataFrame:
@@ -133,21 +129,6 @@ def test_folder_names_do_not_collide() -> None:
 
 def test_methods_with_a_slash_get_a_plain_file_name() -> None:
     assert file_name("timelens/refined0") == "timelens-refined0.png"
-
-
-def test_events_are_drawn_red_and_blue_over_the_dimmed_image() -> None:
-    size = SensorSize(height=4, width=5)
-    events = Events(
-        np.array([1, 2, 2, 2], np.uint16),
-        np.array([0, 3, 3, 3], np.uint16),
-        np.arange(4),
-        np.array([True, False, True, False]),
-        size,
-    )
-    drawn = draw_events(np.full((4, 5, 3), 200, np.uint8), events)
-    assert tuple(drawn[0, 1]) == ON_COLOUR
-    assert tuple(drawn[3, 2]) == OFF_COLOUR
-    assert tuple(drawn[1, 1]) == (110, 110, 110)
 
 
 def test_pictures_lie_where_the_entries_say(tmp_path: Path, make_sample: Callable[..., Sample]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 
@@ -9,8 +10,11 @@ from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.aedat4 import write_aedat4
 from evfi.io.describe import describe
 from evfi.io.event_files import write_event_file
+from evfi.io.export import export
 from evfi.io.images import write_frame_folder, write_png
 from evfi.io.ingest import ingest
+from evfi.io.sinks.dsec import dsec_sink
+from evfi.io.sinks.sink import Heading
 from evfi.io.video import write_video
 from evfi.types import Events, SensorSize
 
@@ -146,3 +150,39 @@ def test_nothing_something_unknown_and_something_damaged_are_told_apart(tmp_path
     (tmp_path / "s.zarr").mkdir()
     with pytest.raises(InputFileError, match="is not a Zarr v3 store"):
         describe(tmp_path / "s.zarr")
+
+
+def test_exports_are_described_as_the_store_they_come_from(recorded, tmp_path):
+    ingest(recorded.path, tmp_path / "r.zarr")
+    store = told(tmp_path / "r.zarr")
+    for name in ("r.h5", "folder"):
+        export(tmp_path / "r.zarr", tmp_path / name)
+    file, folder = told(tmp_path / "r.h5"), told(tmp_path / "folder")
+    assert (file["kind"], file["sensor_size"], file["events"], file["frames"]) == (
+        "recording", SIZE, store["events"], store["frames"],
+    )  # fmt: skip
+    assert (folder["kind"], folder["sensor_size"], folder["frames"]["count"]) == ("recording", SIZE, 11)
+    t, t_us = recorded.events.t, recorded.frames.t_us
+    between = t[(t > t_us[0]) & (t <= t_us[-1])]
+    assert (folder["events"]["count"], folder["events"]["start_us"]) == (len(between), between[0])
+    assert folder["frames"]["end_us"] == t_us[-1]
+
+
+def test_hdf5_of_events_alone_is_of_the_kind_events(tmp_path, events_of):
+    with dsec_sink(tmp_path / "e.h5", Heading(SensorSize(height=18, width=24))) as sink:
+        sink.add_events(events_of(50))
+    found = told(tmp_path / "e.h5")
+    assert (found["kind"], found["frames"], found["events"]["count"]) == ("events", None, 50)
+
+
+def test_hdf5_that_is_damaged_foreign_or_reaches_out_is_one_line(tmp_path, events_of):
+    (tmp_path / "bad.h5").write_bytes(b"hello")
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["data"] = [1]
+    with h5py.File(tmp_path / "out.h5", "w") as file:
+        file["events"] = h5py.ExternalLink("foreign.h5", "/")
+    cases = {"bad": "cannot be read as HDF5", "foreign": "expected the layout of DSEC", "out": "expected the layout"}
+    for name, message in cases.items():
+        with pytest.raises(InputFileError, match=message) as caught:
+            describe(tmp_path / f"{name}.h5")
+        assert "\n" not in str(caught.value)

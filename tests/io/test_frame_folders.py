@@ -114,7 +114,7 @@ def test_frames_of_different_sizes_are_refused(tmp_path):
 def test_missing_folder_images_and_times_are_told_apart(tmp_path):
     with pytest.raises(MissingInputError, match="no frame folder"):
         read_frame_folder(tmp_path / "none")
-    with pytest.raises(MissingInputError, match=r"holds no \*\.png"):
+    with pytest.raises(MissingInputError, match="holds no images"):
         read_frame_folder(tmp_path)
     write_png(tmp_path / "a.png", np.zeros((6, 9), np.uint8))
     with pytest.raises(MissingInputError, match=r"has no timestamps\.txt"):
