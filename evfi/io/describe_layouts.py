@@ -23,7 +23,8 @@ def describe_dsec(path: Path) -> Description:
         InputFileError: not HDF5, not of this layout, or it refers to other files.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r") as opened:
+            file: Any = opened
             if not all(_own(file, name) for name in _COLUMNS):
                 raise InputFileError(f"{path} lacks {', '.join(_COLUMNS)}: expected the layout of DSEC")
             offset_us = int(file["t_offset"][()]) if _own(file, "t_offset") else 0
@@ -39,7 +40,8 @@ def describe_dsec(path: Path) -> Description:
         if isinstance(error, InputFileError):
             raise
         raise InputFileError(f"{path} cannot be read as HDF5 ({error}): copy it again from its source") from error
-    sensor = None if None in found else size_facts(SensorSize(height=int(found[0]), width=int(found[1])))
+    height, width = found
+    sensor = None if height is None or width is None else size_facts(SensorSize(height=int(height), width=int(width)))
     kind = "events" if frames is None else "recording"
     return {"kind": kind, "format": "HDF5 (DSEC layout)", "sensor_size": sensor, "events": events, "frames": frames}
 
