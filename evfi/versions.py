@@ -6,7 +6,7 @@ that changes no byte leaves them alone.
 
 ALGO_VERSIONS = {
     "demo": 1,
-    "ingest": 1,
+    "ingest": 2,
     "simulation": 1,
     "index": 1,
     "training": 1,

@@ -8,7 +8,7 @@ from pathlib import Path
 import dv_processing as dv
 import numpy as np
 
-from evfi.errors import InputFileError
+from evfi.errors import InputFileError, UserError
 from evfi.io.aedat4_header import read_header
 from evfi.io.aedat4_packets import check_packets
 from evfi.types import Events, Frames, SensorSize
@@ -34,7 +34,7 @@ class Aedat4Reader:
         InputFileError: empty, not aedat4, cut off, damaged, without its data table, or without events and frames.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, camera: str | None = None) -> None:
         self.path = Path(path)
         header = read_header(self.path)
         if self.path.suffix != ".aedat4":
@@ -45,7 +45,10 @@ class Aedat4Reader:
         self.compression = header.compression
         self._packets = check_packets(self.path, header)
         recording = self._opened()
-        self.camera: str = recording.getCameraName()
+        self.camera: str | None = recording.getCameraName()
+        self.lost: dict[str, int | None] = {}
+        if camera not in (None, self.camera):
+            raise UserError(f"{self.path} has the camera {self.camera}, not {camera}")
         names = recording.getStreamNames()
         self._events = next((name for name in names if recording.isStreamOfEventType(name)), None)
         self._frames = next((name for name in names if recording.isStreamOfFrameType(name)), None)

@@ -1,4 +1,4 @@
-"""From an aedat4 file to a recording store with its receipt."""
+"""From a recording file to a recording store with its receipt."""
 
 import logging
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from evfi.errors import InputFileError
-from evfi.io.aedat4 import Aedat4Reader
 from evfi.io.atomic import writing
 from evfi.io.images import frame_folder_pieces
+from evfi.io.readers import kind_of
 from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
 from evfi.io.stores import receipt_path, write_receipt
 from evfi.progress import tracked
@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 INGEST_ALGO_VERSION = ALGO_VERSIONS["ingest"]
 
 
-def ingest(source: Path, out: Path, truth: Path | None = None) -> dict[str, Any]:
-    """Read an aedat4 recording into the store `out` (x.zarr), streaming; write x.json beside it and return it.
+def ingest(source: Path, out: Path, truth: Path | None = None, camera: str | None = None) -> dict[str, Any]:
+    """Read a recording into the store `out` (x.zarr), streaming; write x.json beside it and return it.
 
     All frames are kept, also those before the first or after the last event. What had to be left out is counted
     under `repairs` and logged.
@@ -29,12 +29,14 @@ def ingest(source: Path, out: Path, truth: Path | None = None) -> dict[str, Any]
     Args:
         truth: a frame folder (PNG, timestamps.txt in µs, optionally exposures.txt) of held-out reference frames on
             the same clock and the same pixels.
+        camera: name of the camera to read; None: the only one.
 
     Raises:
         MissingInputError, InputFileError: the source or truth is absent or damaged.
         OutputError: the store cannot be written.
     """
-    reader = Aedat4Reader(source)
+    kind = kind_of(source)
+    reader = kind.open(source, camera)
     with writing(out) as partial:
         store = RecordingWriter(partial, reader.sensor_size)
         counts = {"events": 0, "frames": 0, "truth": 0}
@@ -53,12 +55,13 @@ def ingest(source: Path, out: Path, truth: Path | None = None) -> dict[str, Any]
         about = {
             "source": {
                 "file": source.name,
-                "sha256": digest_file(source),
-                "format": "aedat4",
-                "reader": "dv_processing",
+                "sha256": digest_file(source) if source.is_file() else _digest_of_folder(source),
+                "format": kind.name,
+                "reader": "evfi",
                 "camera": reader.camera,
             },
             "repairs": reader.repairs,
+            "lost": reader.lost,
         }
         store.finish(about)
         receipt_path(out).unlink(missing_ok=True)
@@ -86,7 +89,8 @@ def _truth(folder: Path | None, size: SensorSize) -> Iterator[Frames]:
 
 def _digest_of_folder(folder: Path) -> str:
     """SHA-256 over names and contents of a folder's files."""
-    lines = [f"{path.name} {digest_file(path)}\n" for path in sorted(folder.iterdir()) if path.is_file()]
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(folder).as_posix()} {digest_file(path)}\n" for path in files]
     return digest_bytes("".join(lines).encode())
 
 
