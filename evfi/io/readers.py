@@ -1,4 +1,4 @@
-"""Which reader opens a recording: a table from kind of file to reader, asked in order. A new format is one line here."""
+"""Which reader opens a recording: a table of kinds, asked in order. A new format is one line here."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
