@@ -18,7 +18,7 @@ from evfi.io.event_files import read_event_file
 from evfi.io.images import TIMES_FILE, frame_folder_contents, read_image
 from evfi.io.recording import RECORDING_SCHEMA, FrameStream, open_recording
 from evfi.io.stores import open_any
-from evfi.types import Events, SensorSize
+from evfi.types import Events, Frames, SensorSize
 from evfi.units import US_PER_S
 
 Description = dict[str, Any]
@@ -88,6 +88,7 @@ def _recording(path: Path) -> Description:
         "truth": _stream(store.truth),
         "source": store.attributes.get("source"),
         "repairs": store.attributes.get("repairs"),
+        "lost": store.attributes.get("lost"),
     }
 
 
@@ -125,7 +126,7 @@ def _aedat4(path: Path) -> Description:
             first_us = first_us if count else int(piece.t[0])
             last_us = int(piece.t[-1])
             count += len(piece)
-        else:
+        elif isinstance(piece, Frames):
             colour = piece.image.ndim == 4
             frames.append((int(piece.t_us[0]), int(piece.exposure_start_us[0]), int(piece.exposure_end_us[0])))
     found = None
@@ -141,6 +142,7 @@ def _aedat4(path: Path) -> Description:
         "camera": reader.camera,
         "compression": reader.compression,
         "repairs": reader.repairs,
+        "lost": reader.lost,
     }
 
 

@@ -8,15 +8,16 @@ from typing import Any
 from evfi.errors import InputFileError
 from evfi.io.atomic import writing
 from evfi.io.images import frame_folder_pieces
-from evfi.io.readers import kind_of
+from evfi.io.readers import RecordingReader, kind_of
 from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
 from evfi.io.stores import receipt_path, write_receipt
 from evfi.progress import tracked
 from evfi.provenance import digest_bytes, digest_file, write_stamp
-from evfi.types import Events, Frames, SensorSize
+from evfi.types import Frames, SensorSize
 from evfi.versions import ALGO_VERSIONS
 
 log = logging.getLogger(__name__)
+_GAPS_NAMED = 3
 INGEST_ALGO_VERSION = ALGO_VERSIONS["ingest"]
 
 
@@ -41,12 +42,8 @@ def ingest(source: Path, out: Path, truth: Path | None = None, camera: str | Non
         store = RecordingWriter(partial, reader.sensor_size)
         counts = {"events": 0, "frames": 0, "truth": 0}
         for piece in tracked(reader.batches(), label=f"reading {source.name}", unit="packet"):
-            if isinstance(piece, Events):
-                store.add_events(piece)
-                counts["events"] += len(piece)
-            else:
-                store.add_frames(piece)
-                counts["frames"] += len(piece)
+            stream = store.add(piece)
+            counts[stream] = counts.get(stream, 0) + len(piece)
         for piece in _truth(truth, reader.sensor_size):
             store.add_truth(piece)
             counts["truth"] += len(piece)
@@ -74,7 +71,7 @@ def ingest(source: Path, out: Path, truth: Path | None = None, camera: str | Non
             content={**about, "counts": counts, "truth": None if truth is None else _digest_of_folder(truth)},
         )
         write_stamp(out)
-    _say(out, counts, reader.repairs)
+    _say(out, counts, reader)
     return receipt
 
 
@@ -94,10 +91,19 @@ def _digest_of_folder(folder: Path) -> str:
     return digest_bytes("".join(lines).encode())
 
 
-def _say(out: Path, counts: dict[str, int], repairs: dict[str, int]) -> None:
+def _say(out: Path, counts: dict[str, int], reader: RecordingReader) -> None:
     log.info("%s: %s", out, ", ".join(f"{count} {name}" for name, count in counts.items()))
-    found = {name: count for name, count in repairs.items() if count}
+    found = {name: count for name, count in reader.repairs.items() if count}
     if found:
         log.warning("%s: repaired: %s", out, ", ".join(f"{count} {name}" for name, count in found.items()))
+    if reader.lost:
+        log.warning("%s: lost: %s", out, _lost_in_words(reader.lost))
     if not counts["frames"]:
         log.warning("%s has no frames, only events: it can be viewed and exported, not interpolated", out)
+
+
+def _lost_in_words(lost: dict[str, Any]) -> str:
+    gaps = [f"{start or 'the start'} to {end or 'the end'}" for start, end in lost["gaps"][:_GAPS_NAMED]]
+    more = len(lost["gaps"]) - _GAPS_NAMED
+    others = f" and {more} more" if more > 0 else ""
+    return f"{lost['packets']} packets, {lost['bytes']} bytes, between (in µs) {', '.join(gaps)}{others}"

@@ -1,6 +1,8 @@
 """What readers yield and the recording store takes: events, frames, and the small streams of inertia and triggers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,3 +60,18 @@ class Triggers:
 
 
 Piece = Events | Frames | Imu | Triggers
+AnyPiece = TypeVar("AnyPiece", Events, Frames, Imu, Triggers)
+
+
+def times_of(piece: Piece) -> NDArray[np.int64]:
+    """The times of a piece, µs; of frames: mid-exposure."""
+    return piece.t if isinstance(piece, Events) else piece.t_us
+
+
+def joined(pieces: Sequence[AnyPiece]) -> AnyPiece:
+    """Pieces of one kind (at least one) one after the other."""
+    first = pieces[0]
+    if isinstance(first, Events):
+        return Events.concatenated(pieces, first.sensor_size)  # pyright: ignore[reportArgumentType]
+    names = [field.name for field in fields(first)]
+    return type(first)(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))

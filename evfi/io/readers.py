@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from evfi.errors import MissingInputError, UserError
 from evfi.io.aedat4_header import MAGIC
@@ -19,7 +19,8 @@ class RecordingReader(Protocol):
         sensor_size: of events and frames alike.
         camera: its name, or None where the file names none.
         repairs: what the last `batches()` moved, scaled or left out, counted by name.
-        lost: what could not be read of a damaged file; empty where nothing was lost.
+        lost: what the last `batches()` could not read of a damaged file: packets, bytes, gaps (pairs of the last time
+            before and the first time after in µs, None: unknown); empty where nothing was lost.
     """
 
     @property
@@ -32,7 +33,7 @@ class RecordingReader(Protocol):
     def repairs(self) -> dict[str, int]: ...
 
     @property
-    def lost(self) -> dict[str, int | None]: ...
+    def lost(self) -> dict[str, Any]: ...
 
     def batches(self) -> Iterator[Piece]:
         """Pieces in constant memory, each stream in its own time order. Starts anew every call."""
