@@ -22,7 +22,7 @@ class DamagedTable(ValueError):  # noqa: N818 - says what is wrong with the data
 class Table:
     """A table inside `data`, which starts with the offset of the root table (without the size prefix)."""
 
-    __slots__ = ("_at", "_data", "_fields")
+    __slots__ = ("_at", "_data", "_fields", "size")
 
     def __init__(self, data: bytes, at: int) -> None:
         self._data, self._at = data, at
@@ -30,6 +30,7 @@ class Table:
         size = _unpack(_U16, data, vtable)
         if size < _VTABLE_HEAD or vtable + size > len(data):
             raise DamagedTable(f"vtable of {size} bytes at {vtable}")
+        self.size: int = _unpack(_U16, data, vtable + _U16.size)
         self._fields = struct.unpack_from(f"<{(size - _VTABLE_HEAD) // 2}H", data, vtable + _VTABLE_HEAD)
 
     @classmethod
@@ -74,17 +75,25 @@ class Table:
             DamagedTable: an offset leads out of the buffer.
         """
         start, length = self.vector(field, _U32.size)
-        data = np.frombuffer(self._data, np.uint8)
-        slots = start + _U32.size * np.arange(length, dtype=np.int64)
-        places = slots + _gathered(data, slots, np.dtype("<u4"))
-        vtables = places - _gathered(data, places, np.dtype("<i4"))
         found = [np.zeros(length, dtype) for _, dtype in wanted]
-        for vtable in np.unique(vtables):
-            which = np.flatnonzero(vtables == vtable)
-            fields = Table(self._data, int(places[which[0]]))._fields
+        if not length:
+            return found
+        data = np.frombuffer(self._data, np.uint8)
+        slots = np.frombuffer(self._data, "<u4", length, start)
+        places = slots + (start + _U32.size * np.arange(length, dtype=np.int64))
+        vtables = places - _rows(data, places, _I32.size).view("<i4")[:, 0]
+        # the tables of one vector share their vtable as a rule
+        for vtable in {int(vtables[0])} if (vtables == vtables[0]).all() else set(vtables.tolist()):
+            which = vtables == vtable
+            table = Table(self._data, int(places[which][0]))
+            rows = _rows(data, places[which], table.size)
             for column, (number, _) in zip(found, wanted, strict=True):
-                if number < len(fields) and fields[number]:
-                    column[which] = _gathered(data, places[which] + fields[number], column.dtype)
+                offset = table._fields[number] if number < len(table._fields) else 0
+                if offset:
+                    value = rows[:, offset : offset + column.itemsize]
+                    if value.shape[1] < column.itemsize:
+                        raise DamagedTable(f"field {number} lies beyond its table of {table.size} bytes")
+                    column[which] = np.ascontiguousarray(value).view(column.dtype.newbyteorder("<"))[:, 0]
         return found
 
     def _place(self, field: int) -> int | None:
@@ -100,8 +109,9 @@ def _unpack(layout: struct.Struct, data: bytes, place: int) -> int:
     return layout.unpack_from(data, place)[0]
 
 
-def _gathered(data: NDArray[np.uint8], places: NDArray[np.int64], dtype: np.dtype) -> NDArray:
-    if len(places) and not (places.min() >= 0 and places.max() <= len(data) - dtype.itemsize):
-        raise DamagedTable(f"offsets lead to bytes {places.min()} to {places.max()} of {len(data)}")
-    rows = data[places[:, None] + np.arange(dtype.itemsize)]
-    return rows.view(dtype.newbyteorder("<"))[:, 0].astype(dtype)
+def _rows(data: NDArray[np.uint8], places: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """`size` bytes from each place, a row each."""
+    low, high = int(places.min()), int(places.max())
+    if low < 0 or high > len(data) - size:
+        raise DamagedTable(f"offsets lead to bytes {low} to {high} of {len(data)}")
+    return data[places[:, None] + np.arange(size)]

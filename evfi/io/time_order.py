@@ -1,8 +1,8 @@
 """Puts the packets of one stream in time order, in constant memory, and tells a broken time stamp from a late packet.
 
 Recorders write packets out of order by milliseconds now and then; damage moves single time stamps by hours or years. A
-packet is held back until the next few are known. Where it disagrees with them by more than a second, what is dropped
-is the smaller side: one time stamp far in the future falls out itself, and not everything after it.
+packet is held back until the next few are known. Where it disagrees with most of them, what is dropped is the smaller
+side: one time stamp in the future falls out itself, and not everything after it.
 """
 
 from collections import Counter, deque
@@ -19,6 +19,7 @@ LOOK_AHEAD = 4
 """Packets that are known before one is handed out; with 4, one broken packet among them is outvoted."""
 _DISORDER_US = US_PER_S
 """Recorders mix packets by some ms; beyond a second, one of two time stamps is wrong."""
+_ENOUGH_TO_OUTVOTE = 3
 _ROUNDS = 4
 
 
@@ -78,14 +79,16 @@ class TimeOrder(Generic[AnyPiece]):
         return self._without_repeats(piece)
 
     def _without_future(self, front: AnyPiece) -> AnyPiece:
-        """Without times that lie more than a second after most of what follows, where that is the smaller side."""
+        """Without times that lie after most of what follows, where that is the smaller side."""
         if not len(front) or not self._waiting:
             return front
         t = times_of(front)
         medians = sorted(int(times_of(each)[len(each) // 2]) for each in self._waiting)
-        ahead = t > medians[(len(medians) - 1) // 2] + _DISORDER_US
+        # fewer packets may be a swapped pair at the end of the file
+        allowed_us = 0 if len(medians) >= _ENOUGH_TO_OUTVOTE else _DISORDER_US
+        ahead = t > medians[(len(medians) - 1) // 2] + allowed_us
         if ahead[-1]:
-            behind = sum(int((times_of(each) < t[-1] - _DISORDER_US).sum()) for each in self._waiting)
+            behind = sum(int((times_of(each) < t[-1] - allowed_us).sum()) for each in self._waiting)
             if int(ahead.sum()) < behind:
                 return self._dropped(front, ahead, "wrong_time")
         return front
