@@ -12,6 +12,9 @@ def run(
     truth: Annotated[
         Path | None, typer.Option(help="A folder of held-out true frames with timestamps.txt, to measure against.")
     ] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="The camera to read, where the file has several (an error lists them).")
+    ] = None,
 ) -> None:
     """Read a recording into a store of events and frames (mid-exposure times, repairs noted).
 
@@ -19,4 +22,4 @@ def run(
     """
     from evfi.io.ingest import ingest
 
-    ingest(source, out, truth)
+    ingest(source, out, truth, camera)

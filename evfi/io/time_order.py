@@ -20,6 +20,8 @@ LOOK_AHEAD = 4
 _DISORDER_US = US_PER_S
 """Recorders mix packets by some ms; beyond a second, one of two time stamps is wrong."""
 _ENOUGH_TO_OUTVOTE = 3
+_LARGEST_US = 1 << 62
+"""146,000 years; beyond it sums would leave int64."""
 _ROUNDS = 4
 
 
@@ -40,8 +42,8 @@ class TimeOrder(Generic[AnyPiece]):
 
     def push(self, piece: AnyPiece) -> Iterator[AnyPiece]:
         """Take a packet; what is ready comes out."""
-        if len(piece):
-            self._waiting.append(self._sorted_within(piece))
+        if len(piece) and len(cleaned := self._sorted_within(piece)):
+            self._waiting.append(cleaned)
         while len(self._waiting) > LOOK_AHEAD:
             yield from self._front()
 
@@ -60,8 +62,10 @@ class TimeOrder(Generic[AnyPiece]):
 
     def _sorted_within(self, piece: AnyPiece) -> AnyPiece:
         t = times_of(piece)
-        if not (t[1:] < t[:-1]).any():
+        if not (t[1:] < t[:-1]).any() and t[0] >= -_LARGEST_US and t[-1] <= _LARGEST_US:
             return piece
+        piece = self._dropped(piece, (t < -_LARGEST_US) | (t > _LARGEST_US), "wrong_time")
+        t = times_of(piece)
         for _ in range(_ROUNDS):
             wrong = _smaller_side(t)
             if not wrong.any():
@@ -99,13 +103,16 @@ class TimeOrder(Generic[AnyPiece]):
             return front
         t = times_of(front)
         end_us = int(t[-1])
+        lowest_us = end_us - _DISORDER_US
+        if self._latest_us is not None:
+            lowest_us = max(lowest_us, self._latest_us + self._strictly)
         early: list[AnyPiece] = []
         for number, each in enumerate(self._waiting):
             its = times_of(each)
             if its[0] < end_us:
                 belongs = its < end_us
-                early.append(each.take(belongs & (its >= end_us - _DISORDER_US)))
-                self._count("late", int((its < end_us - _DISORDER_US).sum()))
+                early.append(each.take(belongs & (its >= lowest_us)))
+                self._count("late", int((belongs & (its < lowest_us)).sum()))
                 self._waiting[number] = each.take(~belongs)
         early = [each for each in early if len(each)]
         self._waiting = deque(each for each in self._waiting if len(each))
@@ -114,7 +121,7 @@ class TimeOrder(Generic[AnyPiece]):
         self._count("sorted", sum(map(len, early)))
         whole = joined([front, *early])
         whole = whole.take(np.argsort(times_of(whole), kind="stable"))
-        return self._after_latest(whole)
+        return self._without_repeats(whole)
 
     def _without_repeats(self, piece: AnyPiece) -> AnyPiece:
         if not self._strictly or len(piece) < 2:

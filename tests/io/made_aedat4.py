@@ -45,13 +45,15 @@ def flatbuffer(kind: str, scalars: dict[int, tuple[str, int]], vector: tuple[int
     for number, (code, value) in scalars.items():
         offsets[number] = 4 + len(values)
         values += struct.pack(f"<{code}", value)
+    rest = b""
     if vector:
         number, data, length = vector
         offsets[number] = 4 + len(values)
-        values += struct.pack("<II", 4, length) + data
+        values += struct.pack("<I", 4)
+        rest = struct.pack("<I", length) + data
     vtable = struct.pack(f"<HH{fields}H", 4 + 2 * fields, 4 + len(values), *offsets)
     table_at = 8 + len(vtable)
-    body = struct.pack("<I4s", table_at, kind.encode()) + vtable + struct.pack("<i", len(vtable)) + values
+    body = struct.pack("<I4s", table_at, kind.encode()) + vtable + struct.pack("<i", len(vtable)) + values + rest
     return struct.pack("<I", len(body)) + body
 
 
