@@ -116,9 +116,7 @@ class RecordingWriter:
                 f"event times run from {self._start_us} to {int(t[-1])} µs, more than three days: "
                 "the clock of the recording is broken; cut the recording at the jump"
             )
-        ms = np.arange(index.length, last_ms + 1, dtype=np.int64)
-        before = np.searchsorted(t, self._start_us + ms * US_PER_MS, side="left")
-        index.append(self._events.length + before.astype(np.int64))
+        index.append(index_entries(t, self._events.length, self._start_us, index.length))
 
     def _add(self, stream: str, frames: Frames) -> None:
         if not len(frames):
@@ -128,6 +126,16 @@ class RecordingWriter:
         if stream not in self._frames:
             self._frames[stream] = _FramesWriter(self._group, stream, frames.image.shape[1:])
         self._frames[stream].append(frames)
+
+
+def index_entries(t: Times, before: int, start_us: int, entries: int) -> Times:
+    """Entries of the millisecond index that a piece of events brings, int64.
+
+    Args:
+        t: its times; before: events before it; start_us: time of the recording's first event; entries: there so far.
+    """
+    ms = np.arange(entries, (int(t[-1]) - start_us) // US_PER_MS + 1, dtype=np.int64)
+    return before + np.searchsorted(t, start_us + ms * US_PER_MS, side="left").astype(np.int64)
 
 
 class _FramesWriter:
