@@ -41,7 +41,6 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(stores, "COLUMN_CHUNK", 64)
     monkeypatch.setattr(stores, "COLUMN_SHARD", 512)
     monkeypatch.setattr(stores, "FRAMES_PER_SHARD", 4)
-    monkeypatch.setattr(event_columns, "COLUMN_CHUNK", 64)
     monkeypatch.setattr(event_columns, "_blocks", event_columns._BlockCache(4000))
 
 
