@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import lz4.frame
 import pyarrow as pa
 
 from evfi.io.aedat4_header import Aedat4Header
@@ -23,6 +24,7 @@ _KINDS = (b"EVTS", b"FRME", b"IMUS", b"TRIG")
 _KIND_IN_PACKET = 16  # head 8, length 4, root 4
 # 8 million events, or a colour frame of 44 megapixels; larger promises are damage, and would fill the memory
 LARGEST_PACKET = 1 << 27
+_LARGEST_LZ4_RATIO = 255
 _SEARCHED_AT_ONCE = 1 << 20
 # a file made to look like packets everywhere would otherwise be decoded over and over
 _FALSE_STARTS = 256
@@ -191,6 +193,8 @@ def _first(block: bytes, wanted: tuple[bytes, ...], start: int) -> int:
 
 
 def _decompressed(raw: bytes, codec: str) -> bytes | None:
+    if codec == "lz4" and len(raw) * _LARGEST_LZ4_RATIO <= LARGEST_PACKET:
+        return _at_once(raw)
     try:
         with pa.CompressedInputStream(pa.BufferReader(raw), codec) as stream:
             first = stream.read(_LENGTH.size)
@@ -202,3 +206,13 @@ def _decompressed(raw: bytes, codec: str) -> bytes | None:
     except (OSError, ValueError):
         return None
     return body if len(body) == promised else None
+
+
+def _at_once(raw: bytes) -> bytes | None:
+    """The same for a packet that cannot become too large; twice as fast as a stream."""
+    try:
+        whole, used = lz4.frame.decompress(raw, return_bytes_read=True)
+    except (RuntimeError, ValueError):
+        return None
+    fits = used == len(raw) and len(whole) >= _LENGTH.size + _KIND.stop
+    return whole[_LENGTH.size :] if fits and _LENGTH.unpack_from(whole)[0] == len(whole) - _LENGTH.size else None

@@ -29,8 +29,13 @@ FRAMES_PER_SHARD = 64
 _DIGEST_BYTES = 1 << 24
 
 
-def codec() -> BloscCodec:
-    """Blosc LZ4 with bit shuffle, a codec of the Zarr v3 specification (any reader can open the store)."""
+def codec(dtype: np.dtype) -> BloscCodec:
+    """Blosc with bit shuffle, a codec of the Zarr v3 specification (any reader can open the store).
+
+    LZ4; for 64-bit columns, which are times, Zstandard: they are a fifth smaller (docs/decisions, 0006).
+    """
+    if dtype == np.int64:
+        return BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle")
     return BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle")
 
 
@@ -90,7 +95,7 @@ class ColumnWriter:
                 dtype=self.dtype,
                 chunks=(self._chunk, *self.item_shape),
                 shards=(self._block, *self.item_shape) if in_shards else None,
-                compressors=codec(),
+                compressors=codec(self.dtype),
             )
         start = self._array.shape[0]
         self._array.resize((start + len(values), *self.item_shape))
