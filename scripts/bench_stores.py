@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dv_processing as dv
 import h5py
@@ -81,14 +82,14 @@ def made_events(count: int) -> Events:
     y, p = (np.tile(column, rounds)[:wanted] for column in (part.y, part.p))
     rng = np.random.default_rng(2026)
     noise = count - wanted
-    columns = (
+    x, y, t, p = (
         np.append(x, rng.integers(0, size.width, noise).astype(np.uint16)),
         np.append(y, rng.integers(0, size.height, noise).astype(np.uint16)),
         np.append(t, rng.integers(0, int(t[-1]), noise)) + plan.start_us,
         np.append(p, rng.random(noise) < 0.5),
     )
-    order = np.argsort(columns[2], kind="stable")
-    return Events(*(column[order] for column in columns), size)
+    order = np.argsort(t, kind="stable")
+    return Events(x[order], y[order], t[order], p[order], size)
 
 
 def pieces_of(events: Events) -> Iterator[Events]:
@@ -159,14 +160,14 @@ def bench_reads(folder: Path, events: Events) -> None:
             event_columns.forget_blocks()
             recording.events(int(start), int(start) + WINDOW_US)
 
-    def plain(group: zarr.Group) -> None:
+    def plain(group: Any) -> None:
         for first, end in slices:
             for name in event_columns.NAMES:
-                _ = group[f"events/{name}"][first:end]  # pyright: ignore[reportIndexIssue]
+                _ = group[f"events/{name}"][first:end]
 
-    def everything(group: zarr.Group) -> None:
+    def everything(group: Any) -> None:
         for name in event_columns.NAMES:
-            _ = group[f"events/{name}"][:]  # pyright: ignore[reportIndexIssue]
+            _ = group[f"events/{name}"][:]
 
     group = zarr.open_group(folder / "r.zarr", mode="r")
     label = f"{WINDOWS} windows of {WINDOW_US // US_PER_MS} ms, against"
@@ -182,15 +183,15 @@ def bench_reads(folder: Path, events: Events) -> None:
             compare("all events, against zarr-python with zarrs", bulk, lambda: everything(fast))
 
 
-def _dsec_windows(file: h5py.File, starts: np.ndarray) -> None:
+def _dsec_windows(file: Any, starts: np.ndarray) -> None:
     index, events = file["ms_to_idx"], file["events"]
-    last = index.shape[0] - 1  # pyright: ignore
+    last = index.shape[0] - 1
     for start in starts.tolist():
         end = start + WINDOW_US
-        low, high = index[start // US_PER_MS], index[min(-(-end // US_PER_MS), last)]  # pyright: ignore
-        t = events["t"][low:high]  # pyright: ignore
+        low, high = index[start // US_PER_MS], index[min(-(-end // US_PER_MS), last)]
+        t = events["t"][low:high]
         first, stop = np.searchsorted(t, [start, end])
-        _ = [events[name][low + first : low + stop] for name in ("x", "y", "p")]  # pyright: ignore
+        _ = [events[name][low + first : low + stop] for name in ("x", "y", "p")]
 
 
 def _own(path: Path) -> int:
@@ -216,8 +217,8 @@ def _faery(path: Path) -> int:
 
 def _columns(rows: np.ndarray, time: str) -> list[np.ndarray]:
     """What every reader must end with: columns of their own."""
-    names = rows.dtype.names or ()
-    return [np.ascontiguousarray(rows[name]) for name in (time, "x", "y", names[-1])]
+    polarity = next(name for name in ("on", "polarity") if name in (rows.dtype.names or ()))
+    return [np.ascontiguousarray(rows[name]) for name in (time, "x", "y", polarity)]
 
 
 def compare(label: str, own: Callable[[], object], other: Callable[[], object]) -> None:

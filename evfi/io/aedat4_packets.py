@@ -22,8 +22,8 @@ _TABLE = b"FTAB"
 _MAGIC = {"lz4": b"\x04\x22\x4d\x18", "zstd": b"\x28\xb5\x2f\xfd"}
 _KINDS = (b"EVTS", b"FRME", b"IMUS", b"TRIG")
 _KIND_IN_PACKET = 16  # head 8, length 4, root 4
-# 8 million events, or a colour frame of 44 megapixels; larger promises are damage, and would fill the memory
-LARGEST_PACKET = 1 << 27
+# 4 million events, or a colour frame of 22 megapixels; larger promises are damage, and would fill the memory
+LARGEST_PACKET = 1 << 26
 _LARGEST_LZ4_RATIO = 255
 _SEARCHED_AT_ONCE = 1 << 20
 # a file made to look like packets everywhere would otherwise be decoded over and over

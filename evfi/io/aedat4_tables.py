@@ -9,10 +9,13 @@ import struct
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
 _U16, _U32, _I32 = struct.Struct("<H"), struct.Struct("<I"), struct.Struct("<i")
 _VTABLE_HEAD = 4
+# packets of real cameras hold tens of samples, and absent fields make a few kinds of table
+_MOST_TABLES, _MOST_VTABLES = 1 << 17, 256
 
 
 class DamagedTable(ValueError):  # noqa: N818 - says what is wrong with the data; never leaves the aedat4 reader
@@ -72,9 +75,11 @@ class Table:
         """Fields of a vector of tables as one column each, (field number, dtype) given; absent values are 0.
 
         Raises:
-            DamagedTable: an offset leads out of the buffer.
+            DamagedTable: an offset leads out of the buffer, or there are more tables or kinds than a recorder writes.
         """
         start, length = self.vector(field, _U32.size)
+        if length > _MOST_TABLES:
+            raise DamagedTable(f"a vector of {length} tables")
         found = [np.zeros(length, dtype) for _, dtype in wanted]
         if not length:
             return found
@@ -83,9 +88,14 @@ class Table:
         places = slots + (start + _U32.size * np.arange(length, dtype=np.int64))
         vtables = places - _rows(data, places, _I32.size).view("<i4")[:, 0]
         # the tables of one vector share their vtable as a rule
-        for vtable in {int(vtables[0])} if (vtables == vtables[0]).all() else set(vtables.tolist()):
+        different = np.unique(vtables).tolist() if (vtables != vtables[0]).any() else [int(vtables[0])]
+        if len(different) > _MOST_VTABLES:
+            raise DamagedTable(f"{len(different)} kinds of table in one vector")
+        for vtable in different:
             which = vtables == vtable
             table = Table(self._data, int(places[which][0]))
+            if int(which.sum()) * table.size > len(data):
+                raise DamagedTable("tables that overlap")
             rows = _rows(data, places[which], table.size)
             for column, (number, _) in zip(found, wanted, strict=True):
                 offset = table._fields[number] if number < len(table._fields) else 0
@@ -114,4 +124,4 @@ def _rows(data: NDArray[np.uint8], places: NDArray[np.int64], size: int) -> NDAr
     low, high = int(places.min()), int(places.max())
     if low < 0 or high > len(data) - size:
         raise DamagedTable(f"offsets lead to bytes {low} to {high} of {len(data)}")
-    return data[places[:, None] + np.arange(size)]
+    return sliding_window_view(data, size)[places]

@@ -217,6 +217,23 @@ def test_a_bomb_is_a_lost_packet_and_never_unpacked(recorded):
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < MEGABYTES_MORE
 
 
+@pytest.mark.parametrize("count", [100_000, 1 << 20])
+def test_inertial_samples_that_would_fill_the_memory_are_a_lost_packet(recorded, count):
+    head, packets = taken_apart(recorded.path)
+    # all lead to one table, behind the slots, that says it has 60,000 bytes
+    slots = (4 * count - 4 * np.arange(count)).astype("<u4")
+    vtable = struct.pack("<HHH", 6, 60_000, 4)
+    body = flatbuffer("IMUS", {}, (0, slots.tobytes() + struct.pack("<i", -4) + vtable + bytes(70_000), count))
+    # the stream of frames becomes one of inertial samples, so that the packet is decoded as such
+    with_imu = head.replace(b"FRME", b"IMUS")
+    put_together(recorded.path, with_imu, [(1, lz4(body)), *(part for part in packets if part[0] == 0)])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    events, _, reader = read_all(recorded.path)
+    np.testing.assert_array_equal(events, rows_of(recorded.events))
+    assert reader.lost["packets"] == 1
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < MEGABYTES_MORE
+
+
 def test_a_file_made_to_look_like_packets_everywhere_is_given_up(recorded, monkeypatch):
     monkeypatch.setattr(aedat4_packets, "_FALSE_STARTS", 5)
     head, packets = taken_apart(recorded.path)
