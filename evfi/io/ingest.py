@@ -8,6 +8,7 @@ from typing import Any
 from evfi.errors import InputFileError
 from evfi.io.atomic import writing
 from evfi.io.images import frame_folder_pieces
+from evfi.io.importers.options import ImportOptions
 from evfi.io.readers import RecordingReader, kind_of
 from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
 from evfi.io.stores import receipt_path, write_receipt
@@ -21,7 +22,13 @@ _GAPS_NAMED = 3
 INGEST_ALGO_VERSION = ALGO_VERSIONS["ingest"]
 
 
-def ingest(source: Path, out: Path, truth: Path | None = None, camera: str | None = None) -> dict[str, Any]:
+def ingest(
+    source: Path,
+    out: Path,
+    truth: Path | None = None,
+    camera: str | None = None,
+    options: ImportOptions | None = None,
+) -> dict[str, Any]:
     """Read a recording into the store `out` (x.zarr), streaming; write x.json beside it and return it.
 
     All frames are kept, also those before the first or after the last event. What had to be left out is counted
@@ -31,13 +38,15 @@ def ingest(source: Path, out: Path, truth: Path | None = None, camera: str | Non
         truth: a frame folder (PNG, timestamps.txt in µs, optionally exposures.txt) of held-out reference frames on
             the same clock and the same pixels.
         camera: name of the camera to read; None: the only one.
+        options: what the file does not say itself.
 
     Raises:
         MissingInputError, InputFileError: the source or truth is absent or damaged.
         OutputError: the store cannot be written.
     """
+    options = options or ImportOptions()
     kind = kind_of(source)
-    reader = kind.open(source, camera)
+    reader = kind.open(source, camera, options)
     with writing(out) as partial:
         store = RecordingWriter(partial, reader.sensor_size)
         counts = {"events": 0, "frames": 0, "truth": 0}
@@ -52,7 +61,8 @@ def ingest(source: Path, out: Path, truth: Path | None = None, camera: str | Non
         about = {
             "source": {
                 "file": source.name,
-                "sha256": digest_file(source) if source.is_file() else _digest_of_folder(source),
+                "sha256": _digest(source),
+                "frames_sha256": None if options.frames is None else _digest(options.frames),
                 "format": kind.name,
                 "reader": "evfi",
                 "camera": reader.camera,
@@ -82,6 +92,10 @@ def _truth(folder: Path | None, size: SensorSize) -> Iterator[Frames]:
         if piece.sensor_size != size:
             raise InputFileError(f"{folder} holds frames of {piece.sensor_size} pixels, the recording is {size}")
         yield piece
+
+
+def _digest(path: Path) -> str:
+    return digest_file(path) if path.is_file() else _digest_of_folder(path)
 
 
 def _digest_of_folder(folder: Path) -> str:

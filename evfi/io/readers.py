@@ -1,4 +1,4 @@
-"""Which reader opens a recording: a table of kinds, asked in order. A new format is one line here."""
+"""Which reader opens a recording: a table of kinds, told by content. A new format is one line here."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +8,12 @@ from typing import Any, Protocol
 from evfi.errors import MissingInputError, UserError
 from evfi.io.aedat4_header import MAGIC
 from evfi.io.aedat4_reader import Aedat4Reader
+from evfi.io.importers.ergb_folders import bs_ergb_layout, hs_ergb_layout, is_bs_ergb, is_hs_ergb
+from evfi.io.importers.event_tables import is_npz, is_text, npz_layout, text_layout
+from evfi.io.importers.hdf5_files import dsec_layout, hqf_layout, is_dsec, is_hqf
+from evfi.io.importers.layout import Layout, LayoutReader
+from evfi.io.importers.options import ImportOptions
+from evfi.io.importers.pairs import frames_beside, with_frames
 from evfi.io.pieces import Piece
 from evfi.types import SensorSize
 
@@ -42,14 +48,14 @@ class RecordingReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of recording: how it is told by its path (and its first bytes), and what opens it.
+    """One kind of recording: how it is told by its path (and its content), and what opens it.
 
-    open takes the path and the name of the camera to read (None: the only one).
+    open takes the path, the name of the camera to read (None: the only one), and what the file leaves open.
     """
 
     name: str
     accepts: Callable[[Path], bool]
-    open: Callable[[Path, str | None], RecordingReader]
+    open: Callable[[Path, str | None, ImportOptions], RecordingReader]
 
 
 def _starts_with_magic(path: Path) -> bool:
@@ -59,7 +65,41 @@ def _starts_with_magic(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-KINDS = (Kind("aedat4", lambda path: path.suffix.lower() == ".aedat4" or _starts_with_magic(path), Aedat4Reader),)
+def _aedat4(path: Path, camera: str | None, options: ImportOptions) -> RecordingReader:
+    if options != ImportOptions():
+        given = ", ".join(sorted(options.model_dump(exclude_defaults=True)))
+        raise UserError(f"{path} is an aedat4 file, which says all by itself: leave out {given}")
+    return Aedat4Reader(path, camera)
+
+
+def _imported(
+    find: Callable[[Path, ImportOptions], Layout], *, frames_apart: bool = False
+) -> Callable[[Path, str | None, ImportOptions], RecordingReader]:
+    """What opens an imported layout; `frames_apart`: its frames may lie elsewhere."""
+
+    def opened(path: Path, camera: str | None, options: ImportOptions) -> RecordingReader:
+        if camera is not None:
+            raise UserError(f"{path} names no cameras: leave out --camera {camera}")
+        if options.frames is not None and not frames_apart:
+            raise UserError(f"{path} has frames of its own: leave out --frames {options.frames}")
+        layout = find(path, options)
+        frames = options.frames
+        if frames is None and layout.format == "dsec" and layout.frames is None:
+            frames = frames_beside(path)
+        return LayoutReader(path, layout if frames is None else with_frames(layout, frames), options)
+
+    return opened
+
+
+KINDS = (
+    Kind("aedat4", lambda path: path.suffix.lower() == ".aedat4" or _starts_with_magic(path), _aedat4),
+    Kind("hs-ergb", is_hs_ergb, _imported(hs_ergb_layout)),
+    Kind("bs-ergb", is_bs_ergb, _imported(bs_ergb_layout)),
+    Kind("dsec", is_dsec, _imported(dsec_layout, frames_apart=True)),
+    Kind("hqf", is_hqf, _imported(hqf_layout)),
+    Kind("npz", is_npz, _imported(npz_layout, frames_apart=True)),
+    Kind("text", is_text, _imported(text_layout, frames_apart=True)),
+)
 
 
 def kind_of(path: Path) -> Kind:
@@ -67,17 +107,20 @@ def kind_of(path: Path) -> Kind:
 
     Raises:
         MissingInputError: nothing is there.
-        UserError: no reader knows it.
+        UserError: no reader knows it, or several do.
     """
     if not path.exists():
         raise MissingInputError(f"no recording at {path}: check the path")
-    for kind in KINDS:
-        if kind.accepts(path):
-            return kind
+    fitting = [kind for kind in KINDS if kind.accepts(path)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = " and ".join(kind.name for kind in fitting)
+        raise UserError(f"{path} looks like {names} at once: keep the files of one of them")
     known = ", ".join(kind.name for kind in KINDS)
-    raise UserError(f"{path} is no recording that evfi can read: expected one of {known}")
+    raise UserError(f"{path} is no recording that evfi can read: expected one of {known} (docs/formats.md)")
 
 
-def open_reader(path: Path, camera: str | None = None) -> RecordingReader:
+def open_reader(path: Path, camera: str | None = None, options: ImportOptions | None = None) -> RecordingReader:
     """The reader of the recording at `path`; errors as `kind_of`, and those of the reader."""
-    return kind_of(path).open(path, camera)
+    return kind_of(path).open(path, camera, options or ImportOptions())
