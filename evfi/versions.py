@@ -7,6 +7,7 @@ that changes no byte leaves them alone.
 ALGO_VERSIONS = {
     "demo": 1,
     "ingest": 2,
+    "doctor": 1,
     "simulation": 2,
     "index": 1,
     "training": 1,

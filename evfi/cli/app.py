@@ -25,6 +25,7 @@ VERBS = {
     "report": "evfi.cli.report",
     "interpolate": "evfi.cli.interpolate",
     "info": "evfi.cli.info",
+    "doctor": "evfi.cli.doctor",
 }
 
 app = typer.Typer(

@@ -22,6 +22,7 @@ _EXACT_US: dict[TimeUnit, Decimal] = {
     "ms": Decimal(US_PER_MS),
     "ns": 1 / Decimal(NS_PER_US),
 }
+_SHORTEST_INTERVAL_US, _LONGEST_INTERVAL_US = 100, 10 * US_PER_S
 Times = NDArray[np.int64]
 
 
@@ -112,7 +113,9 @@ def times_in_us(values: list[Decimal], unit: TimeUnit) -> Times:
 def frame_time_unit(
     values: list[Decimal], events_us: tuple[int, int] | None, told: TimeUnit | None, path: Path
 ) -> TimeUnit:
-    """Told, or the one unit in which the times cover the events; fractions without events are seconds.
+    """Told, or the one unit in which the times cover the events, at 0.1 to 10,000 frames a second.
+
+    Without events, fractions are seconds, and whole numbers µs.
 
     Raises:
         InputFileError: no unit or several would do.
@@ -121,7 +124,11 @@ def frame_time_unit(
         return told
     if events_us is None or len(values) < 2:
         return "s" if any(value % 1 for value in values) else "us"
-    fitting = units_that_overlap((float(values[0]), float(values[-1])), events_us)
+    fitting: list[TimeUnit] = [
+        unit
+        for unit in units_that_overlap((float(values[0]), float(values[-1])), events_us)
+        if _SHORTEST_INTERVAL_US <= np.median(np.diff(times_in_us(values, unit))) < _LONGEST_INTERVAL_US
+    ]
     if len(fitting) != 1:
         raise InputFileError(
             f"{path}: times run from {values[0]} to {values[-1]}, events from {events_us[0]} to {events_us[1]} µs; "
