@@ -69,7 +69,7 @@ def examined(path: Path, options: ImportOptions, *, seed: int = 0) -> Iterator[E
             yield Examination(found, None)
             return
         recording = open_recording(store)
-        found += repair_findings(receipt["repairs"])
+        found += repair_findings(receipt["repairs"], raw_checked=isinstance(reader, LayoutReader))
         if receipt.get("lost"):
             found.append(Finding("lost", str(receipt["lost"]), "wrong", "copy the file again from its source"))
         yield Examination(found + _streams(recording, seed), recording)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evfi.doctor.findings import Finding
+from evfi.doctor.findings import Finding, Verdict
 from evfi.io.importers.layout import Layout
 from evfi.io.importers.raw_events import Meaning, RawEvents
 from evfi.units import US_PER_S
@@ -15,6 +15,15 @@ _MOST_POLARITIES = 16
 _FLOAT32_EXACT = 1 << 24
 _FEWEST_RATE_HZ, _MOST_RATE_HZ = 0.05, 2000.0
 _SHORTEST_US, _LONGEST_S = 10_000, 86_400
+_RAW_CHECKED = ("events_outside_sensor", "events_sorted", "events_late")
+_REPAIRS: dict[str, tuple[str, Verdict, str]] = {
+    "event_files_missing": ("missing event files", "wrong", "copy them again, or leave their intervals out"),
+    "event_files_empty": ("empty event files", "wrong", "nothing moved there, or the export failed: compare"),
+    "images_missing": ("missing images", "wrong", "copy them again; the others keep their own times"),
+    "images_without_time": ("images without a time", "repaired", "they are left out"),
+    "times_without_image": ("times without an image", "ok", "they are left out; HS-ERGB has some"),
+    "image_times_from_events": ("image times", "ok", "told by the gaps between event files, for there is no file"),
+}
 
 
 @dataclass
@@ -76,22 +85,18 @@ def plausible(span_us: float, count: int, pixels: int) -> bool:
     return _FEWEST_RATE_HZ <= count * US_PER_S / span_us / pixels <= _MOST_RATE_HZ
 
 
-def repair_findings(repairs: dict[str, int]) -> list[Finding]:
-    """What reading had to count as missing or to put right, where no other check names it."""
-    said = {
-        "event_files_missing": ("missing event files", "copy them again, or leave their intervals out", "wrong"),
-        "event_files_empty": ("empty event files", "nothing moved there, or the export failed: compare", "wrong"),
-        "images_missing": ("missing images", "copy them again; the others keep their own times", "wrong"),
-        "images_without_time": ("images without a time", "they are left out", "repaired"),
-        "times_without_image": ("times without an image", "they are left out", "repaired"),
-        "image_times_from_events": ("image times", "told by the gaps between event files, for there is no file", "ok"),
-        "frames_late": ("frames out of order", "they are left out", "repaired"),
-    }
+def repair_findings(repairs: dict[str, int], *, raw_checked: bool) -> list[Finding]:
+    """What reading had to count as missing or to put right.
+
+    Args:
+        raw_checked: the events' own numbers were checked before, so that what follows from them is not said twice.
+    """
     found = []
-    for name, (check, advice, verdict) in said.items():
-        if repairs.get(name):
-            values = {"count": repairs[name]}
-            found.append(Finding(check, f"{repairs[name]}", verdict, advice, values))  # pyright: ignore[reportArgumentType]
+    for name, count in repairs.items():
+        check, verdict, advice = _REPAIRS.get(name, (name.replace("_", " "), "repaired", "put right by reading"))
+        if not count or (raw_checked and (name in _RAW_CHECKED or name.startswith("coordinates_divided_by"))):
+            continue
+        found.append(Finding(check, str(count), verdict, advice, {"count": count}))
     return found
 
 

@@ -44,6 +44,9 @@ def write_repaired(recording: Recording, out: Path) -> dict[str, int]:
         if recording.truth is not None:
             for number in range(len(recording.truth)):
                 store.add_truth(_one(recording.truth, number))
+        for side in (recording.imu, recording.triggers):
+            if side is not None:
+                store.add(side)
         repairs |= {"hot_pixels": int(hot.sum()), "hot_pixel_events": dropped, "repeated_frames": len(repeated)}
         about = {"source": recording.attributes.get("source"), "repairs": repairs}
         store.finish(about)

@@ -51,6 +51,8 @@ def ingest(
         store = RecordingWriter(partial, reader.sensor_size)
         counts = {"events": 0, "frames": 0, "truth": 0}
         for piece in tracked(reader.batches(), label=f"reading {source.name}", unit="packet"):
+            if isinstance(piece, Frames):
+                piece = piece.shifted(options.frame_shift_us)
             stream = store.add(piece)
             counts[stream] = counts.get(stream, 0) + len(piece)
         for piece in _truth(truth, reader.sensor_size):
@@ -67,7 +69,7 @@ def ingest(
                 "reader": "evfi",
                 "camera": reader.camera,
             },
-            "repairs": reader.repairs,
+            "repairs": {**reader.repairs, "frames_shifted_us": options.frame_shift_us},
             "lost": reader.lost,
         }
         store.finish(about)

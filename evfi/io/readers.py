@@ -66,8 +66,8 @@ def _starts_with_magic(path: Path) -> bool:
 
 
 def _aedat4(path: Path, camera: str | None, options: ImportOptions) -> RecordingReader:
-    if options != ImportOptions():
-        given = ", ".join(sorted(options.model_dump(exclude_defaults=True)))
+    given = ", ".join(sorted(set(options.model_dump(exclude_defaults=True)) - {"frame_shift_us"}))
+    if given:
         raise UserError(f"{path} is an aedat4 file, which says all by itself: leave out {given}")
     return Aedat4Reader(path, camera)
 

@@ -295,3 +295,19 @@ def test_the_doctor_needs_a_recording(tmp_path, capsys):
     code, _, err = run(capsys, "doctor", tmp_path / "gone")
     assert code == 2
     assert "no recording at" in err
+
+
+def test_a_repaired_store_passes_verify_and_keeps_the_small_streams(real_data, tmp_path):
+    import evfi
+    from evfi.io.verification import verify_store
+
+    with examined(real_data / "davis" / "davis346.aedat4", ImportOptions()) as result:
+        write_repaired(result.recording, tmp_path / "r.zarr")
+        whole = evfi.open(real_data / "davis" / "davis346.aedat4")
+    fixed = open_recording(tmp_path / "r.zarr")
+    assert (fixed.event_count, len(fixed.imu), len(fixed.triggers)) == (
+        whole.event_count,
+        len(whole.imu),
+        len(whole.triggers),
+    )
+    assert verify_store(tmp_path / "r.zarr")["arrays"] > 8

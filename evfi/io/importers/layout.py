@@ -115,15 +115,13 @@ class LayoutReader:
     def _frames(self) -> Iterator[Frames]:
         if self.layout.frames is None:
             return
-        shift_us = self._options.frame_shift_us
         for piece in self.layout.frames():
             if piece.sensor_size != self.sensor_size:
                 raise InputFileError(
                     f"{self.path} has frames of {piece.sensor_size} pixels on a sensor of {self.sensor_size}: events "
                     "and frames must share one pixel raster; align them first"
                 )
-            times = (piece.t_us, piece.exposure_start_us, piece.exposure_end_us)
-            yield Frames(piece.image, *(time + shift_us for time in times)) if shift_us else piece
+            yield piece
 
     def _sensor_size(self) -> SensorSize:
         given, found = self._options.sensor_size, self.layout.sensor_size
