@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from evfi.errors import MissingInputError, UserError
+from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.aedat4_header import MAGIC
 from evfi.io.aedat4_reader import Aedat4Reader
 from evfi.io.importers.ergb_folders import bs_ergb_layout, hs_ergb_layout, is_bs_ergb, is_hs_ergb
@@ -13,7 +13,7 @@ from evfi.io.importers.event_tables import is_npz, is_text, npz_layout, text_lay
 from evfi.io.importers.hdf5_files import dsec_layout, hqf_layout, is_dsec, is_hqf
 from evfi.io.importers.layout import Layout, LayoutReader
 from evfi.io.importers.options import ImportOptions
-from evfi.io.importers.pairs import frames_beside, with_frames
+from evfi.io.importers.pairs import frames_beside, is_video, with_frames
 from evfi.io.pieces import Piece
 from evfi.types import SensorSize
 
@@ -91,6 +91,24 @@ def _imported(
     return opened
 
 
+def _pair_in(path: Path) -> tuple[Path, Path] | None:
+    """The one file of events and the one video of a folder; None where it is no such pair."""
+    if not path.is_dir():
+        return None
+    files = sorted(each for each in path.iterdir() if each.is_file())
+    videos = [each for each in files if is_video(each)]
+    events = [each for each in files if is_npz(each) or is_text(each) or is_dsec(each)] if len(videos) == 1 else []
+    return (events[0], videos[0]) if len(events) == 1 else None
+
+
+def _pair(path: Path, camera: str | None, options: ImportOptions) -> RecordingReader:
+    pair = _pair_in(path)
+    if pair is None:
+        raise InputFileError(f"{path} no longer holds one video and one file of events: check the folder")
+    events, video = pair
+    return open_reader(events, camera, options.replaced(frames=video))
+
+
 KINDS = (
     Kind("aedat4", lambda path: path.suffix.lower() == ".aedat4" or _starts_with_magic(path), _aedat4),
     Kind("hs-ergb", is_hs_ergb, _imported(hs_ergb_layout)),
@@ -99,6 +117,7 @@ KINDS = (
     Kind("hqf", is_hqf, _imported(hqf_layout)),
     Kind("npz", is_npz, _imported(npz_layout, frames_apart=True)),
     Kind("text", is_text, _imported(text_layout, frames_apart=True)),
+    Kind("pair", lambda path: _pair_in(path) is not None, _pair),
 )
 
 

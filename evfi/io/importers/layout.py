@@ -142,8 +142,8 @@ class LayoutReader:
             return layout.time_unit or "us"
         frames = layout.frame_t_us
         if frames is not None and len(frames) > 1:
-            offset = layout.offset_us
-            return self._unit_by_frames(span, (int(frames[0]) - offset, int(frames[-1]) - offset))
+            shift_us = self._options.frame_shift_us - layout.offset_us
+            return self._unit_by_frames(span, (int(frames[0]) + shift_us, int(frames[-1]) + shift_us))
         unit = layout.time_unit or unit_of_epoch(span[1])
         if unit is None:
             raise UserError(
@@ -162,7 +162,9 @@ class LayoutReader:
             return layout.time_unit
         if layout.time_unit is None and len(fitting) == 1:
             return fitting[0]
-        others = ", ".join(f"--time-unit {other}" for other in fitting) or "the clocks differ"
+        others = (
+            ", ".join(f"--time-unit {other}" for other in fitting) or "none; where the clocks differ, --frame-shift-us"
+        )
         raise InputFileError(
             f"{self.path}: events run from {span[0] * factor:.0f} to {span[1] * factor:.0f} µs (read in {unit}), "
             f"frames from {frames_us[0]} to {frames_us[1]} µs, so they do not belong together; what would fit: {others}"

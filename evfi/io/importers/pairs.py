@@ -5,11 +5,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.images import TIMES_FILE, frame_folder_contents, frame_folder_pieces
 from evfi.io.importers.image_files import image_size
 from evfi.io.importers.layout import Layout
-from evfi.types import Frames
+from evfi.io.video_reader import VIDEO_ENDINGS, VideoReader, opened_video
+from evfi.types import Frames, SensorSize
+from evfi.units import US_PER_S
 
 IMAGE_FOLDERS = ("frames", "images")
 
@@ -25,8 +30,17 @@ def with_frames(layout: Layout, frames: Path) -> Layout:
         raise UserError(f"{layout.files[0]} has frames of its own: leave out --frames {frames}")
     if not frames.exists():
         raise MissingInputError(f"no frames at {frames}: expected a folder of PNGs with {TIMES_FILE}, or a video")
+    if is_video(frames):
+        size, t_us = _video_facts(frames)
+        return replace(
+            layout,
+            files=(*layout.files, frames),
+            frames=partial(_video_frames, frames),
+            frame_t_us=t_us,
+            sensor_size=layout.sensor_size or size,
+        )
     if not frames.is_dir():
-        raise InputFileError(f"{frames} is no folder of PNGs with {TIMES_FILE}")
+        raise InputFileError(f"{frames} is neither a folder of PNGs with {TIMES_FILE} nor a video")
     paths, t_us = frame_folder_contents(frames, None)
     return replace(
         layout,
@@ -37,6 +51,11 @@ def with_frames(layout: Layout, frames: Path) -> Layout:
     )
 
 
+def is_video(path: Path) -> bool:
+    """A file with one of the usual endings of videos."""
+    return path.is_file() and path.suffix.lower() in VIDEO_ENDINGS
+
+
 def frames_beside(path: Path) -> Path | None:
     """The folder `frames` or `images` with its timestamps.txt beside a file of events; None where there is none."""
     found = [path.parent / name for name in IMAGE_FOLDERS if (path.parent / name / TIMES_FILE).is_file()]
@@ -45,3 +64,18 @@ def frames_beside(path: Path) -> Path | None:
 
 def _folder_frames(folder: Path) -> Iterator[Frames]:
     yield from frame_folder_pieces(folder, None)
+
+
+def _video_frames(path: Path) -> Iterator[Frames]:
+    yield from VideoReader(path).pieces()
+
+
+def _video_facts(path: Path) -> tuple[SensorSize, NDArray[np.int64]]:
+    """Size and presentation times, without decoding."""
+    with opened_video(path) as (container, stream):
+        times = [packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None]
+        size = SensorSize(height=stream.codec_context.height, width=stream.codec_context.width)
+        base = stream.time_base
+    if not times or base is None:
+        raise InputFileError(f"{path} holds no frame with a time: convert it or copy it again")
+    return size, np.array(sorted(round(time * base * US_PER_S) for time in times), np.int64)

@@ -170,3 +170,35 @@ def test_a_text_that_holds_no_events_is_no_recording(tmp_path, stored):
     (tmp_path / "notes.txt").write_text("hello\n")
     with pytest.raises(UserError, match=r"notes\.txt is no recording that evfi can read"):
         stored(tmp_path / "notes.txt")
+
+
+@pytest.fixture
+def video(tmp_path):
+    """A folder of its own with a lossless-sized MP4 of 10 frames at 25 fps."""
+    from evfi.io.video import write_video
+
+    (tmp_path / "pair").mkdir()
+    image = np.zeros((10, 18, 24, 3), np.uint8)
+    image[:] = (20 * np.arange(10, dtype=np.uint8))[:, None, None, None]
+    write_video(tmp_path / "pair" / "v.mp4", image, 25)
+    return tmp_path / "pair" / "v.mp4"
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_video_joins_a_file_of_events(tmp_path, events, stored, same, video, together):
+    """By --frames, or as the two files of one folder; the video's times tell the unit of the events, too."""
+    path = (video.parent if together else tmp_path) / "e.npz"
+    np.savez(path, x=events.x, y=events.y, t=events.t / 1e6, p=events.p)
+    recording, _ = stored(video.parent) if together else stored(path, frames=video)
+    same(recording, events)
+    np.testing.assert_array_equal(recording.frames.t_us, 40_000 * np.arange(10))
+    assert [abs(int(recording.frames[k].mean()) - 20 * k) < 4 for k in range(10)] == [True] * 10
+
+
+def test_a_video_on_another_clock_is_refused_until_it_is_shifted(tmp_path, events, stored, video):
+    late = events.t + 5_000_000
+    np.savez(tmp_path / "e.npz", x=events.x, y=events.y, t=late, p=events.p)
+    with pytest.raises(InputFileError, match=r"so they do not belong together; .*--frame-shift-us"):
+        stored(tmp_path / "e.npz", frames=video)
+    recording, repairs = stored(tmp_path / "e.npz", frames=video, frame_shift_us=5_000_000)
+    assert (recording.frames.t_us[0], repairs["frames_shifted_us"]) == (5_000_000, 5_000_000)
