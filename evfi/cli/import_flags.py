@@ -27,8 +27,8 @@ def import_options(
     sensor_size: str,
     coordinate_scale: int,
     frames: Path | None,
-    frame_shift_us: int,
-    order_by_time: bool,
+    frame_shift_us: int = 0,
+    order_by_time: bool = False,
 ) -> "ImportOptions":
     """The flags as options ("" and 0: not given).
 

@@ -1,6 +1,7 @@
 """What a file, folder or store holds, as one dictionary of plain values (`evfi info PATH --json`)."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, MissingInputError, UserError
-from evfi.io.aedat4_header import MAGIC
 from evfi.io.aedat4_reader import Aedat4Reader
 from evfi.io.clips import CLIPS_SCHEMA, open_clips
-from evfi.io.event_files import read_event_file
 from evfi.io.images import TIMES_FILE, frame_folder_contents, read_image
+from evfi.io.importers.options import ImportOptions
+from evfi.io.readers import is_recording, kind_of, open_reader
 from evfi.io.recording import RECORDING_SCHEMA, FrameStream, open_recording
 from evfi.io.stores import open_any
 from evfi.types import Events, Frames, SensorSize
@@ -23,12 +24,16 @@ from evfi.units import US_PER_S
 
 Description = dict[str, Any]
 Times = NDArray[np.int64]
+_EVENTS_ALONE = ("npz", "text")
 _VIDEO_ENDINGS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 _IMAGE_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 
 
-def describe(path: Path) -> Description:
+def describe(path: Path, options: ImportOptions | None = None) -> Description:
     """Say what `path` holds.
+
+    Args:
+        options: what the files of a recording leave open.
 
     Returns:
         kind ("recording", "clips", "video", "images" or "events"), format, sensor_size {height, width}, events and
@@ -43,25 +48,26 @@ def describe(path: Path) -> Description:
     path = Path(path)
     if not path.exists():
         raise MissingInputError(f"nothing at {path}: check the path")
-    return {"path": str(path), **_describer(path)(path)}
+    return {"path": str(path), **_describer(path, options or ImportOptions())(path)}
 
 
-def _describer(path: Path) -> Callable[[Path], Description]:
+def _describer(path: Path, options: ImportOptions) -> Callable[[Path], Description]:
     if path.is_dir():
         if path.suffix == ".zarr" or (path / "zarr.json").is_file():
             return _store
+        if is_recording(path):
+            return partial(_recording_file, options=options)
         if (path / TIMES_FILE).is_file() or any(path.glob("*.png")):
             return _frame_folder
-    elif path.suffix.lower() == ".aedat4" or _starts_with(path, MAGIC):
-        return _aedat4
-    elif path.suffix.lower() == ".npz":
-        return _event_file
+    elif is_recording(path):
+        return partial(_recording_file, options=options)
     elif path.suffix.lower() in _VIDEO_ENDINGS:
         return _video
     elif path.suffix.lower() in _IMAGE_ENDINGS:
         return _image
     raise UserError(
-        f"evfi does not know what {path} is: expected .aedat4, a .zarr store, a video, a folder of PNGs, or .npz events"
+        f"evfi does not know what {path} is: expected a recording (docs/formats.md), a .zarr store, a video, "
+        "or a folder of PNGs"
     )
 
 
@@ -116,10 +122,11 @@ def _clips(path: Path) -> Description:
     }
 
 
-def _aedat4(path: Path) -> Description:
-    reader = Aedat4Reader(path)
+def _recording_file(path: Path, options: ImportOptions) -> Description:
+    """A file or folder that has to be read whole to be told."""
+    reader = open_reader(path, None, options)
     count, first_us, last_us = 0, 0, 0
-    frames: list[tuple[int, int, int]] = []
+    times: list[Times] = []
     colour = False
     for piece in reader.batches():
         if isinstance(piece, Events):
@@ -128,33 +135,22 @@ def _aedat4(path: Path) -> Description:
             count += len(piece)
         elif isinstance(piece, Frames):
             colour = piece.image.ndim == 4
-            frames.append((int(piece.t_us[0]), int(piece.exposure_start_us[0]), int(piece.exposure_end_us[0])))
+            times.append(np.stack([piece.t_us, piece.exposure_start_us, piece.exposure_end_us]))
     found = None
-    if frames:
-        t_us, start_us, end_us = np.array(frames, np.int64).T
+    if times:
+        t_us, start_us, end_us = np.concatenate(times, axis=1)
         found = {**_frame_facts(t_us), **_exposure(start_us, end_us), "colour": colour}
+    name = kind_of(path).name
     return {
-        "kind": "recording",
-        "format": "aedat4",
+        "kind": "events" if name in _EVENTS_ALONE and found is None else "recording",
+        "format": name,
         "sensor_size": _size(reader.sensor_size),
         "events": _event_facts(count, first_us, last_us) if count else None,
         "frames": found,
         "camera": reader.camera,
-        "compression": reader.compression,
+        "compression": reader.compression if isinstance(reader, Aedat4Reader) else None,
         "repairs": reader.repairs,
         "lost": reader.lost,
-    }
-
-
-def _event_file(path: Path) -> Description:
-    events = read_event_file(path)
-    found = _event_facts(len(events), int(events.t[0]), int(events.t[-1])) if len(events) else None
-    return {
-        "kind": "events",
-        "format": "npz",
-        "sensor_size": _size(events.sensor_size),
-        "events": found,
-        "frames": None,
     }
 
 
@@ -242,8 +238,3 @@ def _exposure(start_us: Times, end_us: Times) -> Description:
 
 def _size(size: SensorSize) -> dict[str, int]:
     return {"height": int(size.height), "width": int(size.width)}
-
-
-def _starts_with(path: Path, magic: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(magic)) == magic

@@ -140,6 +140,11 @@ def kind_of(path: Path) -> Kind:
     raise UserError(f"{path} is no recording that evfi can read: expected one of {known} (docs/formats.md)")
 
 
+def is_recording(path: Path) -> bool:
+    """Whether some reader takes what is at `path`."""
+    return any(kind.accepts(path) for kind in KINDS)
+
+
 def open_reader(path: Path, camera: str | None = None, options: ImportOptions | None = None) -> RecordingReader:
     """The reader of the recording at `path`; errors as `kind_of`, and those of the reader."""
     return kind_of(path).open(path, camera, options or ImportOptions())
