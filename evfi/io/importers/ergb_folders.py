@@ -26,7 +26,7 @@ from evfi.io.importers.image_files import (
     times_in_us,
 )
 from evfi.io.importers.layout import Layout
-from evfi.io.importers.npz_columns import event_columns, npz_events, npz_names
+from evfi.io.importers.npz_columns import event_columns, npz_events, npz_names, npz_span
 from evfi.io.importers.options import ImportOptions
 from evfi.io.importers.raw_events import RawEvents
 from evfi.io.importers.time_units import US_PER_UNIT
@@ -93,9 +93,9 @@ class ErgbFolder:
         """First and last time of each file that has events, as written."""
         found = {}
         for file in numbered(_folder(self.path, _EVENT_FOLDERS), "*.npz"):
-            ends = [(float(piece.t[0]), float(piece.t[-1])) for piece in npz_events(file) if len(piece)]
-            if ends:
-                found[file] = (ends[0][0], ends[-1][1])
+            span = npz_span(file)
+            if span is not None:
+                found[file] = span
         return found
 
     @cached_property

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, UserError
 from evfi.io.importers.layout import Layout
-from evfi.io.importers.npz_columns import event_columns, npz_events, npz_names, npz_number
+from evfi.io.importers.npz_columns import event_columns, npz_events, npz_names, npz_number, npz_span
 from evfi.io.importers.options import COLUMNS, ImportOptions, TimeUnit
 from evfi.io.importers.raw_events import PIECE, RawEvents
 from evfi.types import SensorSize
@@ -46,7 +46,7 @@ def npz_layout(path: Path, options: ImportOptions) -> Layout:
         sensor_size=size,
         time_unit=None if size is None else "us",
         coordinate_scale=None if size is None else 1,
-        event_span=partial(_npz_span, path),
+        event_span=partial(npz_span, path),
     )
 
 
@@ -82,11 +82,6 @@ def text_layout(path: Path, options: ImportOptions) -> Layout:
         time_unit=head.time_unit,
         event_span=partial(_text_span, path, columns, head),
     )
-
-
-def _npz_span(path: Path) -> tuple[float, float] | None:
-    ends = [(float(piece.t[0]), float(piece.t[-1])) for piece in npz_events(path) if len(piece)]
-    return (ends[0][0], ends[-1][1]) if ends else None
 
 
 @dataclass(frozen=True, slots=True)

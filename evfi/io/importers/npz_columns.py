@@ -50,6 +50,21 @@ def npz_events(path: Path, source: str | None = None, rows: int = PIECE) -> Iter
         InputFileError: no archive of events, damaged or cut off, pickled columns, or columns of unequal lengths.
     """
     name = source or str(path)
+    for parts in _pieces(path, name, tuple(_NAMES), rows):
+        yield RawEvents(**parts, source=name)
+
+
+def npz_span(path: Path) -> tuple[float, float] | None:
+    """Times of the first and the last event, in the file's unit; None without events. Errors as `npz_events`."""
+    ends: list[float] = []
+    for parts in _pieces(path, str(path), ("t",), PIECE):
+        if len(parts["t"]):
+            ends = [*ends[:1], float(parts["t"][0]), float(parts["t"][-1])]
+    return (ends[0], ends[-1]) if ends else None
+
+
+def _pieces(path: Path, name: str, roles: tuple[str, ...], rows: int) -> Iterator[dict[str, NDArray]]:
+    """Rows of some of the columns of an archive of events, at most `rows` at once."""
     columns = event_columns(npz_names(path))
     if columns is None:
         raise InputFileError(
@@ -59,7 +74,7 @@ def npz_events(path: Path, source: str | None = None, rows: int = PIECE) -> Iter
     with ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(path))
-            files = {role: stack.enter_context(archive.open(f"{key}.npy")) for role, key in columns.items()}
+            files = {role: stack.enter_context(archive.open(f"{columns[role]}.npy")) for role in roles}
             heads = {role: _head(file, f"{name}, {columns[role]}") for role, file in files.items()}
             lengths = {length for length, _ in heads.values()}
             if len(lengths) != 1:
@@ -67,17 +82,15 @@ def npz_events(path: Path, source: str | None = None, rows: int = PIECE) -> Iter
             left = lengths.pop()
             while True:
                 count = min(left, rows)
-                parts = {role: _read(file, count, heads[role][1]) for role, file in files.items()}
-                yield RawEvents(**parts, source=name)
+                yield {role: _read(file, count, heads[role][1]) for role, file in files.items()}
                 left -= count
                 if not left:
                     return
         except InputFileError:
             raise
         except _DAMAGES as error:
-            raise InputFileError(
-                f"{name} is damaged or cut off ({' '.join(str(error).split())}): copy it again"
-            ) from error
+            reason = " ".join(str(error).split())
+            raise InputFileError(f"{name} is damaged or cut off ({reason}): copy it again") from error
 
 
 def npz_number(path: Path, key: str) -> int | None:

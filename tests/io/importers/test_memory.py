@@ -6,8 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
+from evfi.io.images import write_png
 from evfi.io.importers.options import ImportOptions
 from evfi.io.readers import open_reader
+from evfi.types import Events
 
 
 def write_text(path, n):
@@ -27,16 +29,33 @@ def write_dsec(path, n):
             file.create_dataset(f"events/{name}", data=values.astype(np.uint32), chunks=(1 << 14,))
 
 
+def write_hs_ergb(root, n):
+    """One file of events a 1,000 of them, and an image of 200 kB each."""
+    for folder in ("events", "images"):
+        (root / folder).mkdir(parents=True)
+    t = 10 * np.arange(n)
+    for number in range(n // 1000 + 1):
+        write_png(root / "images" / f"{number:06d}.png", np.full((400, 500), number % 256, np.uint8))
+        at = slice(1000 * (number - 1), 1000 * number)
+        if number:
+            np.savez(root / "events" / f"{number:06d}.npz", x=t[at] % 500, y=t[at] % 400, t=t[at], p=t[at] % 2)
+    (root / "timestamp.txt").write_text("".join(f"{10_000 * k}\n" for k in range(n // 1000 + 1)))
+
+
 def peak_mb(path, unit):
-    options = ImportOptions(time_unit=unit, sensor_height=18, sensor_width=24)
+    size = {} if path.is_dir() else {"sensor_height": 18, "sensor_width": 24}
+    options = ImportOptions(time_unit=unit, **size)
     tracemalloc.start()
-    count = sum(len(piece) for piece in open_reader(path, None, options).batches())
+    pieces = open_reader(path, None, options).batches()
+    count = sum(len(piece) for piece in pieces if isinstance(piece, Events))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return count, peak / 1e6
 
 
-@pytest.mark.parametrize(("ending", "write"), [(".txt", write_text), (".npz", write_npz), (".h5", write_dsec)])
+@pytest.mark.parametrize(
+    ("ending", "write"), [(".txt", write_text), (".npz", write_npz), (".h5", write_dsec), ("", write_hs_ergb)]
+)
 def test_a_file_three_times_as_long_takes_no_more_memory(tmp_path, monkeypatch, ending, write):
     for module in ("npz_columns", "event_tables", "hdf5_files"):
         monkeypatch.setattr(f"evfi.io.importers.{module}.PIECE", 1 << 13)
