@@ -9,7 +9,14 @@ from typing import get_args
 
 from evfi.doctor.contrast import estimate, estimate_findings
 from evfi.doctor.event_survey import survey_events
-from evfi.doctor.file_checks import plausible, raw_findings, repair_findings, stored_findings, survey_raw
+from evfi.doctor.file_checks import (
+    lost_findings,
+    plausible,
+    raw_findings,
+    repair_findings,
+    stored_findings,
+    survey_raw,
+)
 from evfi.doctor.findings import Finding
 from evfi.doctor.folder_checks import file_order, interval_shift, is_in_order
 from evfi.doctor.pixel_checks import hot_pixels, pixel_findings
@@ -20,7 +27,7 @@ from evfi.io.importers.layout import LayoutReader
 from evfi.io.importers.options import ImportOptions, TimeUnit
 from evfi.io.importers.time_units import US_PER_UNIT
 from evfi.io.ingest import ingest
-from evfi.io.readers import kind_of, open_reader
+from evfi.io.readers import RecordingReader, kind_of, open_reader
 from evfi.io.recording import Recording, open_recording
 
 _FOLDERS = {"hs-ergb": -1, "bs-ergb": 0}
@@ -49,6 +56,7 @@ def examined(path: Path, options: ImportOptions, *, seed: int = 0) -> Iterator[E
     if (path / "zarr.json").is_file():
         recording = open_recording(path)
         found = stored_findings(recording.attributes.get("repairs") or {})
+        found += lost_findings(recording.attributes.get("lost") or {})
         yield Examination(found + _streams(recording, seed), recording)
         return
     kind = kind_of(path)
@@ -70,8 +78,7 @@ def examined(path: Path, options: ImportOptions, *, seed: int = 0) -> Iterator[E
             return
         recording = open_recording(store)
         found += repair_findings(receipt["repairs"], raw_checked=isinstance(reader, LayoutReader))
-        if receipt.get("lost"):
-            found.append(Finding("lost", str(receipt["lost"]), "wrong", "copy the file again from its source"))
+        found += lost_findings(receipt["lost"])
         yield Examination(found + _streams(recording, seed), recording)
 
 
@@ -99,7 +106,7 @@ def _beside_images(path: Path, options: ImportOptions, first_of_file: int) -> li
     return [interval_shift(folder, images, options.time_unit or "us", first_of_file)]
 
 
-def _readable(path: Path, options: ImportOptions, found: list[Finding]) -> tuple[ImportOptions, object]:
+def _readable(path: Path, options: ImportOptions, found: list[Finding]) -> tuple[ImportOptions, RecordingReader]:
     """A reader that knows what the events' numbers mean; where the unit is open, the only one that is plausible."""
     try:
         reader = _opened(path, options)
@@ -138,7 +145,7 @@ def _fits(path: Path, options: ImportOptions) -> bool:
     return plausible(span_us, survey.count, size.height * size.width)
 
 
-def _opened(path: Path, options: ImportOptions) -> object:
+def _opened(path: Path, options: ImportOptions) -> RecordingReader:
     reader = open_reader(path, None, options)
     if isinstance(reader, LayoutReader):
         _ = reader.meaning

@@ -1,6 +1,7 @@
 """Checks of files as they lie there, before anything is put right: numbers, units, order, missing parts."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -105,6 +106,14 @@ def stored_findings(repairs: dict[str, int]) -> list[Finding]:
     left = {name: count for name, count in repairs.items() if count}
     words = ", ".join(f"{count} {name}" for name, count in left.items()) or "nothing"
     return [Finding("repaired at ingest", words, values=left)]
+
+
+def lost_findings(lost: dict[str, Any]) -> list[Finding]:
+    """What a damaged file could not give back."""
+    if not lost:
+        return []
+    said = f"{lost['packets']} packets, {lost['bytes']} bytes, in {len(lost['gaps'])} places"
+    return [Finding("lost to damage", said, "wrong", "copy the file again from its source", dict(lost))]
 
 
 def _scale(survey: RawSurvey, meaning: Meaning) -> Finding:

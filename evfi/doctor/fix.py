@@ -48,7 +48,8 @@ def write_repaired(recording: Recording, out: Path) -> dict[str, int]:
             if side is not None:
                 store.add(side)
         repairs |= {"hot_pixels": int(hot.sum()), "hot_pixel_events": dropped, "repeated_frames": len(repeated)}
-        about = {"source": recording.attributes.get("source"), "repairs": repairs}
+        kept = {name: recording.attributes.get(name) for name in ("source", "lost")}
+        about = {**kept, "repairs": repairs}
         store.finish(about)
         receipt_path(out).unlink(missing_ok=True)
         write_receipt(

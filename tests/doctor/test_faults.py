@@ -311,3 +311,13 @@ def test_a_repaired_store_passes_verify_and_keeps_the_small_streams(real_data, t
         len(whole.triggers),
     )
     assert verify_store(tmp_path / "r.zarr")["arrays"] > 8
+
+
+def test_a_cut_aedat4_is_found_with_what_it_lost(real_data, tmp_path):
+    whole = (real_data / "davis" / "davis346.aedat4").read_bytes()
+    (tmp_path / "cut.aedat4").write_bytes(whole[: len(whole) // 2])
+    found = doctor(tmp_path / "cut.aedat4")
+    assert found["data table absent"].verdict == "repaired"
+    assert found["lost to damage"].verdict == "wrong"
+    assert found["lost to damage"].values["packets"] >= 1
+    assert found["event stream"].verdict == "ok"

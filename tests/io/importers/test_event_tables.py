@@ -202,3 +202,25 @@ def test_a_video_on_another_clock_is_refused_until_it_is_shifted(tmp_path, event
         stored(tmp_path / "e.npz", frames=video)
     recording, repairs = stored(tmp_path / "e.npz", frames=video, frame_shift_us=5_000_000)
     assert (recording.frames.t_us[0], repairs["frames_shifted_us"]) == (5_000_000, 5_000_000)
+
+
+def test_pickles_in_a_plain_npz_are_refused(tmp_path, events, stored):
+    np.savez(tmp_path / "e.npz", x=events.x.astype(object), y=events.y, t=events.t, p=events.p)
+    with pytest.raises(InputFileError, match=r"e\.npz, x holds pickled objects, which can run code: refused"):
+        stored(tmp_path / "e.npz", time_unit="us", **SENSOR)
+
+
+def test_a_header_that_promises_more_events_than_there_are_is_one_line(tmp_path, events, stored):
+    import io
+    import zipfile
+
+    from numpy.lib import format as npy
+
+    with zipfile.ZipFile(tmp_path / "e.npz", "w") as archive:
+        for name in "xytp":
+            column = getattr(events, name)
+            head = io.BytesIO()
+            npy.write_array_header_1_0(head, {"descr": column.dtype.str, "fortran_order": False, "shape": (1 << 60,)})
+            archive.writestr(f"{name}.npy", head.getvalue() + column.tobytes())
+    with pytest.raises(InputFileError, match=r"e\.npz is damaged or cut off \(.* more rows expected, 700 there\)"):
+        stored(tmp_path / "e.npz", time_unit="us", **SENSOR)
