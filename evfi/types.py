@@ -101,6 +101,10 @@ class Frames:
         """Frames whose exposure is unknown."""
         return cls(image, t_us, t_us, t_us)
 
+    def shifted(self, by_us: int) -> "Frames":
+        """The same images, all times later by `by_us`."""
+        return Frames(self.image, self.t_us + by_us, self.exposure_start_us + by_us, self.exposure_end_us + by_us)
+
     def take(self, which: NDArray | slice) -> "Frames":
         """Frames at the given positions."""
         return Frames(self.image[which], self.t_us[which], self.exposure_start_us[which], self.exposure_end_us[which])

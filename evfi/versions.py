@@ -6,8 +6,9 @@ that changes no byte leaves them alone.
 
 ALGO_VERSIONS = {
     "demo": 1,
-    "ingest": 1,
-    "simulation": 1,
+    "ingest": 2,
+    "doctor": 1,
+    "simulation": 2,
     "index": 1,
     "training": 1,
     "evaluation": 1,

@@ -16,6 +16,7 @@ EXIT_USER, EXIT_BUG, EXIT_INTERRUPTED = 2, 70, 130
 VERBS = {
     "demo-data": "evfi.cli.demo_data",
     "ingest": "evfi.cli.ingest",
+    "verify": "evfi.cli.verify",
     "blocks": "evfi.cli.blocks",
     "simulate": "evfi.cli.simulate",
     "index": "evfi.cli.index",
@@ -25,6 +26,7 @@ VERBS = {
     "interpolate": "evfi.cli.interpolate",
     "export": "evfi.cli.export",
     "info": "evfi.cli.info",
+    "doctor": "evfi.cli.doctor",
 }
 
 app = typer.Typer(

@@ -6,10 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
+from evfi.cli.import_flags import Columns, FramesPath, FrameTimeUnit, Scale, SensorSize, TimeUnit, import_options
+
 
 def run(
     path: Annotated[Path, typer.Argument(help="A recording, store, video, or folder of frames.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+    columns: Columns = "",
+    time_unit: TimeUnit = "",
+    frame_time_unit: FrameTimeUnit = "",
+    sensor_size: SensorSize = "",
+    coordinate_scale: Scale = 0,
+    frames: FramesPath = None,
 ) -> None:
     """Say what a recording, store, video or folder holds: streams, sensor, counts, rates, time span.
 
@@ -17,7 +25,8 @@ def run(
     """
     from evfi.io.describe import describe
 
-    found = describe(path)
+    options = import_options(columns, time_unit, frame_time_unit, sensor_size, coordinate_scale, frames)
+    found = describe(path, options)
     if as_json:
         print(json.dumps(found, sort_keys=True))
         return

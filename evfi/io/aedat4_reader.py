@@ -1,24 +1,39 @@
-"""Reading aedat4 recordings of one camera through dv-processing, packet by packet in constant memory."""
+"""Reading aedat4 recordings packet by packet in constant memory, also damaged ones and those of several cameras."""
 
 import logging
-from collections.abc import Iterator
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import dv_processing as dv
 import numpy as np
+from numpy.typing import NDArray
 
-from evfi.errors import InputFileError
-from evfi.io.aedat4_header import read_header
-from evfi.io.aedat4_packets import check_packets
+from evfi.errors import InputFileError, UserError
+from evfi.io.aedat4_decode import (
+    RawFrame,
+    UnreadableFrame,
+    decode_events,
+    decode_frame,
+    decode_imu,
+    decode_triggers,
+)
+from evfi.io.aedat4_header import Stream, read_header
+from evfi.io.aedat4_packets import Packet, Packets
+from evfi.io.aedat4_tables import DamagedTable
+from evfi.io.pieces import Piece, times_of
+from evfi.io.time_order import TimeOrder
 from evfi.types import Events, Frames, SensorSize
 
 log = logging.getLogger(__name__)
-_MICROSECOND = timedelta(microseconds=1)
+_NAMES = {"EVTS": "events", "FRME": "frames", "IMUS": "imu", "TRIG": "triggers"}
+_ALWAYS_COUNTED = ("events_outside_sensor", "events_sorted", "events_late", "frames_late", "data_table_absent")
+# a packet that was written twice stands beside or near itself
+_REMEMBERED = 4
 
 
 class Aedat4Reader:
-    """An aedat4 recording of one camera: events, frames, or both.
+    """An aedat4 recording of one camera: events, frames, inertial samples and triggers, as far as it has them.
 
     Attributes:
         path: the file.
@@ -27,176 +42,186 @@ class Aedat4Reader:
         has_events, has_frames: which streams the file has.
         compression: of its packets: none, lz4, lz4_high, zstd or zstd_high.
         repairs: what the last `batches()` left out or moved, counted: events_outside_sensor (dropped), events_sorted
-            (moved within their packet), events_late and frames_late (dropped: older than what came before).
+            (moved), events_late and frames_late (dropped: older than what came before), …_wrong_time (dropped: far
+            from all around), packets_repeated (dropped), frames_from_16_bit (scaled), frames_unreadable (dropped),
+            data_table_absent (1: the recorder was interrupted, or the file is cut).
+        lost: after `batches()`: packets and bytes that could not be read, and between which times (`Losses.told`).
 
     Raises:
         MissingInputError: no such file.
-        InputFileError: empty, not aedat4, cut off, damaged, without its data table, or without events and frames.
+        UserError: the camera is not in the file, or several are and none was named.
+        InputFileError: empty, not aedat4, a damaged header, or without events and frames.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, camera: str | None = None) -> None:
         self.path = Path(path)
-        header = read_header(self.path)
-        if self.path.suffix != ".aedat4":
-            raise InputFileError(
-                f"{self.path} is an aedat4 file under another name, which dv-processing refuses: rename it to "
-                f"{self.path.stem}.aedat4"
-            )
-        self.compression = header.compression
-        self._packets = check_packets(self.path, header)
-        recording = self._opened()
-        self.camera: str = recording.getCameraName()
-        names = recording.getStreamNames()
-        self._events = next((name for name in names if recording.isStreamOfEventType(name)), None)
-        self._frames = next((name for name in names if recording.isStreamOfFrameType(name)), None)
-        self.sensor_size = self._read_sensor_size(recording)
-        self.repairs = _no_repairs()
+        self._header = read_header(self.path)
+        self.compression = self._header.compression
+        self.camera = self._chosen(camera)
+        own = [stream for stream in self._header.streams if stream.camera == self.camera]
+        # of several streams of one kind, the first is the camera's own; others were computed from it
+        self._streams = {stream.kind: stream for stream in reversed(own) if stream.kind in _NAMES}
+        passed_over = [s.name for s in own if s.kind in _NAMES and s is not self._streams[s.kind]]
+        if passed_over:
+            log.warning("%s: streams not read beside the camera's own: %s", self.path, ", ".join(passed_over))
+        self.sensor_size = self._read_sensor_size()
+        self._counts: Counter[str] = Counter()
+        self.lost: dict[str, Any] = {}
 
     @property
     def has_events(self) -> bool:
-        return self._events is not None
+        return "EVTS" in self._streams
 
     @property
     def has_frames(self) -> bool:
-        return self._frames is not None
+        return "FRME" in self._streams
 
-    def batches(self) -> Iterator[Events | Frames]:
-        """Events (one packet each) and Frames (one each) merged by time, in constant memory. Starts anew every call.
+    @property
+    def repairs(self) -> dict[str, int]:
+        return {name: self._counts[name] for name in sorted({*_ALWAYS_COUNTED, *self._counts})}
 
-        A frame's time is mid-exposure = (start + end) / 2, rounded down; both ends are kept. Exposure unknown (of
-        length 0): both ends equal the time. Colour frames are RGB.
+    def batches(self) -> Iterator[Piece]:
+        """Events, Frames (one each), Imu and Triggers in constant memory. Starts anew every call.
+
+        Each stream comes in its own time order, the streams beside each other as in the file. A frame's time is
+        mid-exposure = (start + end) / 2, rounded down; both ends are kept. Exposure unknown: both ends equal the time.
+        Colour frames are RGB; 16-bit ones are divided by 256.
 
         Raises:
-            InputFileError: a packet is damaged, or a frame has another size than the sensor or is not 8-bit.
+            InputFileError: no packet can be decoded, or no frame is one that evfi reads.
         """
-        self.repairs = _no_repairs()
-        events, frames = self._event_packets(), self._single_frames()
-        packet, frame = next(events, None), next(frames, None)
-        while packet is not None or frame is not None:
-            if frame is None or (packet is not None and packet.t[0] <= frame.t_us[0]):
-                if packet is not None:
-                    yield packet
-                packet = next(events, None)
-            else:
-                yield frame
-                frame = next(frames, None)
-
-    def _opened(self) -> dv.io.MonoCameraRecording:
-        try:
-            return dv.io.MonoCameraRecording(str(self.path))
-        except (RuntimeError, ValueError, IndexError, OSError) as error:
-            raise self._damaged(error) from error
-
-    def _damaged(self, error: Exception) -> InputFileError:
-        reason = str(error).strip().splitlines()[:2]
-        return InputFileError(
-            f"{self.path} cannot be read, it is cut off or damaged ({' '.join(reason)[-200:]}): copy it again from its "
-            "source; evfi cannot read cut recordings yet"
-        )
-
-    def _read_sensor_size(self, recording: dv.io.MonoCameraRecording) -> SensorSize:
-        found = None
-        if self._events is not None:
-            found = recording.getEventResolution(self._events)
-        if found is None and self._frames is not None:
-            found = recording.getFrameResolution(self._frames)
-        if found is None:
-            raise InputFileError(
-                f"{self.path} has no event or frame stream with a sensor size (streams: "
-                f"{', '.join(recording.getStreamNames()) or 'none'}): nothing to read"
-            )
-        width, height = found
-        return SensorSize(height=height, width=width)
-
-    def _event_packets(self) -> Iterator[Events]:
-        """Non-empty packets with times that do not decrease."""
-        if self._events is None:
-            return
-        recording, latest, packets = self._opened(), None, 0
-        while True:
-            try:
-                store = recording.getNextEventBatch(self._events)
-            except (RuntimeError, ValueError, IndexError, OSError) as error:
-                raise self._damaged(error) from error
-            if store is None:
-                self._require_all(packets, self._packets.events, "event")
-                return
-            packets += 1
-            packet = self._cleaned(store.numpy(), latest)
-            if len(packet):
-                latest = int(packet.t[-1])
-                yield packet
-
-    def _require_all(self, found: int, expected: int | None, what: str) -> None:
-        """dv-processing follows the data table, and passes over what a damaged one does not name."""
-        if expected is not None and found != expected:
-            raise InputFileError(
-                f"{self.path} is damaged: it holds {expected} {what} packets and its data table leads to {found}; copy "
-                "the file again from its source"
-            )
-
-    def _cleaned(self, rows: np.ndarray, latest: int | None) -> Events:
-        size = self.sensor_size
-        inside = (rows["x"] >= 0) & (rows["x"] < size.width) & (rows["y"] >= 0) & (rows["y"] < size.height)
-        if not inside.all():
-            self.repairs["events_outside_sensor"] += int((~inside).sum())
-            rows = rows[inside]
-        falls = int((np.diff(rows["timestamp"]) < 0).sum())
-        if falls:
-            self.repairs["events_sorted"] += falls
-            rows = rows[np.argsort(rows["timestamp"], kind="stable")]
-        if latest is not None and len(rows) and rows["timestamp"][0] < latest:
-            late = int(np.searchsorted(rows["timestamp"], latest, side="left"))
-            self.repairs["events_late"] += late
-            rows = rows[late:]
-        return Events(
-            x=rows["x"].astype(np.uint16),
-            y=rows["y"].astype(np.uint16),
-            t=rows["timestamp"].astype(np.int64),
-            p=rows["polarity"] != 0,
-            sensor_size=size,
-        )
-
-    def _single_frames(self) -> Iterator[Frames]:
-        if self._frames is None:
-            return
-        recording, latest, packets = self._opened(), None, 0
-        while True:
-            try:
-                frame = recording.getNextFrame(self._frames)
-            except (RuntimeError, ValueError, IndexError, OSError) as error:
-                raise self._damaged(error) from error
-            if frame is None:
-                self._require_all(packets, self._packets.frames, "frame")
-                return
-            packets += 1
-            start = int(frame.timestamp)
-            end = start + frame.exposure // _MICROSECOND
-            middle = (start + end) // 2
-            if latest is not None and middle <= latest:
-                self.repairs["frames_late"] += 1
+        self._counts.clear()
+        packets = Packets(self.path, self._header)
+        self._counts["data_table_absent"] += int(not packets.has_table)
+        kinds = {stream.number: stream.kind for stream in self._streams.values()}
+        orders = {kind: TimeOrder(_NAMES[kind], self._counts, strictly=kind == "FRME") for kind in self._streams}
+        contents = _Contents(self.sensor_size, self._counts)
+        earlier: dict[int, list[bytes]] = {number: [] for number in kinds}
+        decoded = 0
+        for packet in packets:
+            kind = kinds.get(packet.stream)
+            if kind is None:
                 continue
-            latest = middle
-            yield Frames(
-                image=self._pixels(frame.image, start)[None],
-                t_us=np.array([middle], np.int64),
-                exposure_start_us=np.array([start], np.int64),
-                exposure_end_us=np.array([end], np.int64),
-            )
+            piece = contents.piece(packet, kind)
+            if piece is None:
+                packets.losses.add(len(packet.raw))
+                continue
+            decoded += 1
+            if not len(piece):
+                continue
+            t = times_of(piece)
+            packets.losses.seen(int(t[0]), int(t[-1]))
+            if packet.raw in earlier[packet.stream]:
+                self._counts["packets_repeated"] += 1
+                continue
+            earlier[packet.stream] = [*earlier[packet.stream][1 - _REMEMBERED :], packet.raw]
+            yield from _singly(orders[kind].push(piece))
+        for order in orders.values():
+            yield from _singly(order.finish())
+        self.lost = packets.losses.told()
+        if not decoded and self.lost:
+            raise InputFileError(f"{self.path}: none of its packets can be decoded; copy it again from its source")
+        if contents.unreadable and not contents.frames:
+            raise InputFileError(f"{self.path}: {contents.unreadable}")
 
-    def _pixels(self, image: np.ndarray, t_us: int) -> np.ndarray:
-        """dv-processing's pixels as uint8 (H, W) or (H, W, 3) RGB; it hands colour out as BGR."""
-        if image.ndim == 3 and image.shape[2] == 1:
-            image = image[..., 0]
-        size = self.sensor_size
-        colours = image.shape[2:] in ((), (3,))
-        if image.dtype != np.uint8 or not colours or image.shape[:2] != (size.height, size.width):
-            raise InputFileError(
-                f"{self.path}: the frame at {t_us} µs is {image.dtype} {image.shape}, expected uint8 gray or colour of "
-                f"the sensor's {size} pixels: export it as 8-bit frames of the whole sensor"
-            )
-        return np.array(image if image.ndim == 2 else image[..., ::-1], order="C")
+    def _chosen(self, camera: str | None) -> str:
+        cameras = self._header.cameras
+        if not cameras:
+            streams = ", ".join(stream.kind for stream in self._header.streams) or "none"
+            raise InputFileError(f"{self.path} has no stream of events or frames (streams: {streams}): nothing to read")
+        listed = ", ".join(cameras)
+        if camera is None and len(cameras) > 1:
+            raise UserError(f"{self.path} has several cameras: {listed}; choose one with --camera NAME")
+        if camera is not None and camera not in cameras:
+            raise UserError(f"{self.path} has no camera {camera}: it has {listed}")
+        return cameras[0] if camera is None else camera
+
+    def _read_sensor_size(self) -> SensorSize:
+        for kind in ("EVTS", "FRME"):
+            stream: Stream | None = self._streams.get(kind)
+            if stream is not None and stream.sensor_size is not None:
+                return stream.sensor_size
+        raise InputFileError(f"{self.path} gives no sensor size for its events or frames: its header is damaged")
 
 
-def _no_repairs() -> dict[str, int]:
-    return dict.fromkeys(("events_outside_sensor", "events_sorted", "events_late", "frames_late"), 0)
+class _Contents:
+    """From packets to pieces of one camera.
+
+    Attributes:
+        frames: frames that could be read.
+        unreadable: what the last frame that could not be read is; empty: none.
+    """
+
+    def __init__(self, sensor_size: SensorSize, counts: Counter[str]) -> None:
+        self._size, self._counts = sensor_size, counts
+        self._decoders: dict[str, Callable[[bytes], Piece]] = {
+            "EVTS": self._events,
+            "FRME": self._frame,
+            "IMUS": decode_imu,
+            "TRIG": decode_triggers,
+        }
+        self._channels: int | None = None
+        self.frames = 0
+        self.unreadable = ""
+
+    def piece(self, packet: Packet, kind: str) -> Piece | None:
+        """The content of a packet; None where it is damaged, or another kind of packet than its stream holds."""
+        if packet.kind != kind.encode():
+            return None
+        try:
+            return self._decoders[kind](packet.body)
+        except DamagedTable:
+            return None
+
+    def _events(self, body: bytes) -> Events:
+        rows, size = decode_events(body), self._size
+        x, y = rows["x"].astype(np.uint16), rows["y"].astype(np.uint16)
+        events = Events(x, y, rows["t"].astype(np.int64), rows["p"] != 0, size)
+        if len(rows) and (x.max() >= size.width or y.max() >= size.height):
+            inside = (x < size.width) & (y < size.height)
+            self._counts["events_outside_sensor"] += int((~inside).sum())
+            return events.take(inside)
+        return events
+
+    def _frame(self, body: bytes) -> Frames:
+        """The frame; none (length 0) where it is not one that the store can hold."""
+        try:
+            raw = decode_frame(body)
+            image = self._image(raw)
+        except UnreadableFrame as error:
+            self._counts["frames_unreadable"] += 1
+            self.unreadable = f"a frame {error}; export the recording with 8-bit frames of the whole sensor"
+            return _no_frames()
+        self.frames += 1
+        start, end = raw.exposure_start_us, raw.exposure_end_us
+        # halves of each, so that no sum leaves int64
+        middle = start + (end - start) // 2
+        return Frames(image[None], *(np.array([each], np.int64) for each in (middle, start, end)))
+
+    def _image(self, raw: RawFrame) -> NDArray[np.uint8]:
+        height, width, channels = raw.pixels.shape
+        size = self._size
+        if (height, width) != (size.height, size.width):
+            raise UnreadableFrame(f"has {width}x{height} pixels, expected the sensor's {size}")
+        if self._channels not in (None, min(channels, 3)):
+            raise UnreadableFrame(f"has {channels} channels, unlike the frames before it")
+        self._channels = min(channels, 3)
+        pixels = raw.pixels
+        if pixels.dtype != np.uint8:
+            self._counts["frames_from_16_bit"] += 1
+            pixels = (pixels >> 8).astype(np.uint8)
+        return np.array(pixels[..., 0] if channels == 1 else pixels[..., 2::-1], order="C")
+
+
+def _no_frames() -> Frames:
+    none = np.empty(0, np.int64)
+    return Frames(np.empty((0, 0, 0), np.uint8), none, none, none)
+
+
+def _singly(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Frames one by one, everything else as it is."""
+    for piece in pieces:
+        if isinstance(piece, Frames):
+            yield from (piece.take(slice(number, number + 1)) for number in range(len(piece)))
+        else:
+            yield piece

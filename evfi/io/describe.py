@@ -1,27 +1,31 @@
 """What a file, folder or store holds, as one dictionary of plain values (`evfi info PATH --json`)."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from evfi.errors import InputFileError, MissingInputError, UserError
-from evfi.io.aedat4_header import MAGIC
 from evfi.io.aedat4_reader import Aedat4Reader
 from evfi.io.clips import CLIPS_SCHEMA, open_clips
-from evfi.io.describe_facts import Description, event_facts, exposure_facts, frame_facts, size_facts
-from evfi.io.describe_layouts import describe_dsec, describe_hs_ergb, is_hs_ergb
-from evfi.io.event_files import read_event_file
+from evfi.io.describe_facts import Description, Times, event_facts, exposure_facts, frame_facts, size_facts
 from evfi.io.images import IMAGE_ENDINGS, TIMES_FILE, frame_folder_contents, image_files, read_image
+from evfi.io.importers.options import ImportOptions
+from evfi.io.readers import is_recording, kind_of, open_reader
 from evfi.io.recording import RECORDING_SCHEMA, FrameStream, open_recording
 from evfi.io.stores import open_any
-from evfi.io.video_reader import VIDEO_ENDINGS, opened_video
-from evfi.types import Events, SensorSize
-from evfi.units import US_PER_S
+from evfi.io.video_reader import VIDEO_ENDINGS, video_facts
+from evfi.types import Events, Frames, SensorSize
+
+_EVENTS_ALONE = ("npz", "text", "dsec")
 
 
-def describe(path: Path) -> Description:
+def describe(path: Path, options: ImportOptions | None = None) -> Description:
     """Say what `path` holds.
+
+    Args:
+        options: what the files of a recording leave open.
 
     Returns:
         kind ("recording", "clips", "video", "images" or "events"), format, sensor_size {height, width}, events and
@@ -36,28 +40,26 @@ def describe(path: Path) -> Description:
     path = Path(path)
     if not path.exists():
         raise MissingInputError(f"nothing at {path}: check the path")
-    return {"path": str(path), **_describer(path)(path)}
+    return {"path": str(path), **_describer(path, options or ImportOptions())(path)}
 
 
-def _describer(path: Path) -> Callable[[Path], Description]:
+def _describer(path: Path, options: ImportOptions) -> Callable[[Path], Description]:
     if path.is_dir():
         if path.suffix == ".zarr" or (path / "zarr.json").is_file():
             return _store
-        if is_hs_ergb(path):
-            return describe_hs_ergb
+        if is_recording(path):
+            return partial(_recording_file, options=options)
         if (path / TIMES_FILE).is_file() or image_files(path):
             return _frame_folder
-    elif path.suffix.lower() == ".aedat4" or _starts_with(path, MAGIC):
-        return _aedat4
-    elif path.suffix.lower() == ".npz":
-        return _event_file
-    elif path.suffix.lower() in (".h5", ".hdf5"):
-        return describe_dsec
+    elif is_recording(path):
+        return partial(_recording_file, options=options)
     elif path.suffix.lower() in VIDEO_ENDINGS:
         return _video
     elif path.suffix.lower() in IMAGE_ENDINGS:
         return _image
-    raise UserError(f"evfi does not know what {path} is: expected .aedat4, a .zarr store, a video, images, .h5 or .npz")
+    raise UserError(
+        f"evfi does not know what {path} is: expected a recording (docs/formats.md), a .zarr store, a video, or images"
+    )
 
 
 def _store(path: Path) -> Description:
@@ -83,13 +85,14 @@ def _recording(path: Path) -> Description:
         "truth": _stream(store.truth),
         "source": store.attributes.get("source"),
         "repairs": store.attributes.get("repairs"),
+        "lost": store.attributes.get("lost"),
     }
 
 
 def _clips(path: Path) -> Description:
     store = open_clips(path)
     numbers = range(len(store))
-    sizes = {store.sensor_size(number) for number in numbers}
+    sizes = {store.sensorsize_facts(number) for number in numbers}
     ends = [t[[0, -1]] for t in (store.events(number).t for number in numbers) if len(t)]
     times = [store.t_us(number) for number in numbers]
     events = None
@@ -110,44 +113,35 @@ def _clips(path: Path) -> Description:
     }
 
 
-def _aedat4(path: Path) -> Description:
-    reader = Aedat4Reader(path)
+def _recording_file(path: Path, options: ImportOptions) -> Description:
+    """A file or folder that has to be read whole to be told."""
+    reader = open_reader(path, None, options)
     count, first_us, last_us = 0, 0, 0
-    frames: list[tuple[int, int, int]] = []
+    times: list[Times] = []
     colour = False
     for piece in reader.batches():
         if isinstance(piece, Events):
             first_us = first_us if count else int(piece.t[0])
             last_us = int(piece.t[-1])
             count += len(piece)
-        else:
+        elif isinstance(piece, Frames):
             colour = piece.image.ndim == 4
-            frames.append((int(piece.t_us[0]), int(piece.exposure_start_us[0]), int(piece.exposure_end_us[0])))
+            times.append(np.stack([piece.t_us, piece.exposure_start_us, piece.exposure_end_us]))
     found = None
-    if frames:
-        t_us, start_us, end_us = np.array(frames, np.int64).T
+    if times:
+        t_us, start_us, end_us = np.concatenate(times, axis=1)
         found = {**frame_facts(t_us), **exposure_facts(start_us, end_us), "colour": colour}
+    name = kind_of(path).name
     return {
-        "kind": "recording",
-        "format": "aedat4",
+        "kind": "events" if name in _EVENTS_ALONE and found is None else "recording",
+        "format": name,
         "sensor_size": size_facts(reader.sensor_size),
         "events": event_facts(count, first_us, last_us) if count else None,
         "frames": found,
         "camera": reader.camera,
-        "compression": reader.compression,
+        "compression": reader.compression if isinstance(reader, Aedat4Reader) else None,
         "repairs": reader.repairs,
-    }
-
-
-def _event_file(path: Path) -> Description:
-    events = read_event_file(path)
-    found = event_facts(len(events), int(events.t[0]), int(events.t[-1])) if len(events) else None
-    return {
-        "kind": "events",
-        "format": "npz",
-        "sensor_size": size_facts(events.sensor_size),
-        "events": found,
-        "frames": None,
+        "lost": reader.lost,
     }
 
 
@@ -174,21 +168,14 @@ def _image(path: Path) -> Description:
 
 
 def _video(path: Path) -> Description:
-    """Counts packets, not what the header promises; times are presentation times."""
-    with opened_video(path) as (container, stream):
-        times = [packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None]
-        size = SensorSize(height=stream.codec_context.height, width=stream.codec_context.width)
-        codec, base, promised = stream.codec_context.name, stream.time_base, stream.frames
-    if not times or base is None:
-        raise InputFileError(f"{path} holds no frame with a time: convert it or copy it again")
-    t_us = np.array(sorted(round(pts * base * US_PER_S) for pts in times), np.int64)
+    found = video_facts(path)
     return {
         "kind": "video",
         "format": path.suffix.lower().lstrip("."),
-        "sensor_size": size_facts(size),
+        "sensor_size": size_facts(found.sensor_size),
         "events": None,
-        "frames": {**frame_facts(t_us), "promised_by_header": promised},
-        "codec": codec,
+        "frames": {**frame_facts(found.t_us), "promised_by_header": found.promised},
+        "codec": found.codec,
     }
 
 
@@ -197,8 +184,3 @@ def _stream(stream: FrameStream | None) -> Description | None:
         return None
     exposure = exposure_facts(stream.exposure_start_us, stream.exposure_end_us)
     return {**frame_facts(stream.t_us), **exposure, "colour": len(stream.shape) == 3}
-
-
-def _starts_with(path: Path, magic: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(magic)) == magic

@@ -10,7 +10,8 @@ import zarr
 from numpy.typing import NDArray
 
 from evfi.errors import UserError
-from evfi.io.stores import COLUMN_CHUNK, ColumnWriter, array_of, read_rows
+from evfi.io.direct_columns import DirectColumn
+from evfi.io.stores import ColumnWriter
 from evfi.types import Events, SensorSize
 
 NAMES = ("x", "y", "t", "p")
@@ -60,14 +61,15 @@ class EventColumnsWriter:
 
 
 class EventColumns:
-    """Reads rows of the group `events` of a store. Blocks of 2^16 rows are kept in a cache of the process (64 MB)."""
+    """Reads rows of the group `events` of a store. Decoded blocks are kept in a cache of the process (64 MB)."""
 
     def __init__(self, group: zarr.Group, path: Path) -> None:
-        self._arrays = [array_of(group, f"events/{name}", path) for name in NAMES]
+        self._columns = [DirectColumn(group, f"events/{name}", path) for name in NAMES]
+        self._block_rows = self._columns[0].chunk
         self._number = next(_reader_numbers)
 
     def __len__(self) -> int:
-        return self._arrays[2].shape[0]
+        return len(self._columns[2])
 
     def events(self, first: int, end: int, sensor_size: SensorSize) -> Events:
         """Rows [first, end) as Events (own memory)."""
@@ -77,22 +79,26 @@ class EventColumns:
     def rows(self, first: int, end: int) -> Columns:
         """Rows [first, end) of x, y, t, p, copied."""
         if end <= first:
-            return tuple(np.empty(0, array.dtype) for array in self._arrays)
-        low, high = first // COLUMN_CHUNK, (end - 1) // COLUMN_CHUNK
+            return tuple(np.empty(0, column.dtype) for column in self._columns)
+        low, high = first // self._block_rows, (end - 1) // self._block_rows
         if high - low >= _CACHED_BLOCKS_A_READ:
-            return tuple(read_rows(array, first, end) for array in self._arrays)
+            return tuple(column.rows(first, end) for column in self._columns)
         blocks = [self._block(number) for number in range(low, high + 1)]
-        start = low * COLUMN_CHUNK
-        joined = (np.concatenate(columns) for columns in zip(*blocks, strict=True))
-        return tuple(column[first - start : end - start].copy() for column in joined)
+        start = low * self._block_rows
+        if len(blocks) == 1:
+            return tuple(column[first - start : end - start].copy() for column in blocks[0])
+        return tuple(
+            np.concatenate([parts[0][first - start :], *parts[1:-1], parts[-1][: end - high * self._block_rows]])
+            for parts in zip(*blocks, strict=True)
+        )
 
     def _block(self, number: int) -> Columns:
         key = (self._number, number)
         found = _blocks.get(key)
         if found is None:
-            first = number * COLUMN_CHUNK
-            end = min(first + COLUMN_CHUNK, len(self))
-            found = tuple(read_rows(array, first, end) for array in self._arrays)
+            first = number * self._block_rows
+            end = min(first + self._block_rows, len(self))
+            found = tuple(column.rows(first, end) for column in self._columns)
             _blocks.put(key, found)
         return found
 
@@ -120,9 +126,19 @@ class _BlockCache:
             while self._used > self._limit and len(self._blocks) > 1:
                 self._used -= _size(self._blocks.popitem(last=False)[1])
 
+    def clear(self) -> None:
+        with self._lock:
+            self._blocks.clear()
+            self._used = 0
+
 
 def _size(block: Columns) -> int:
     return sum(column.nbytes for column in block)
 
 
 _blocks = _BlockCache(_CACHE_BYTES)
+
+
+def forget_blocks() -> None:
+    """Empty the cache, so that a measurement of reads finds nothing in it."""
+    _blocks.clear()

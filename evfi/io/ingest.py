@@ -1,4 +1,4 @@
-"""From an aedat4 file to a recording store with its receipt."""
+"""From a recording file to a recording store with its receipt."""
 
 import logging
 from collections.abc import Iterator
@@ -6,22 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from evfi.errors import InputFileError
-from evfi.io.aedat4 import Aedat4Reader
 from evfi.io.atomic import writing
 from evfi.io.images import frame_folder_pieces
+from evfi.io.importers.options import ImportOptions
+from evfi.io.readers import RecordingReader, kind_of
 from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
 from evfi.io.stores import receipt_path, write_receipt
 from evfi.progress import tracked
 from evfi.provenance import digest_file, digest_folder, write_stamp
-from evfi.types import Events, Frames, SensorSize
+from evfi.types import Frames, SensorSize
 from evfi.versions import ALGO_VERSIONS
 
 log = logging.getLogger(__name__)
+_GAPS_NAMED = 3
 INGEST_ALGO_VERSION = ALGO_VERSIONS["ingest"]
 
 
-def ingest(source: Path, out: Path, truth: Path | None = None) -> dict[str, Any]:
-    """Read an aedat4 recording into the store `out` (x.zarr), streaming; write x.json beside it and return it.
+def ingest(
+    source: Path,
+    out: Path,
+    truth: Path | None = None,
+    camera: str | None = None,
+    options: ImportOptions | None = None,
+) -> dict[str, Any]:
+    """Read a recording into the store `out` (x.zarr), streaming; write x.json beside it and return it.
 
     All frames are kept, also those before the first or after the last event. What had to be left out is counted
     under `repairs` and logged.
@@ -29,22 +37,24 @@ def ingest(source: Path, out: Path, truth: Path | None = None) -> dict[str, Any]
     Args:
         truth: a frame folder (PNG, timestamps.txt in µs, optionally exposures.txt) of held-out reference frames on
             the same clock and the same pixels.
+        camera: name of the camera to read; None: the only one.
+        options: what the file does not say itself.
 
     Raises:
         MissingInputError, InputFileError: the source or truth is absent or damaged.
         OutputError: the store cannot be written.
     """
-    reader = Aedat4Reader(source)
+    options = options or ImportOptions()
+    kind = kind_of(source)
+    reader = kind.open(source, camera, options)
     with writing(out) as partial:
         store = RecordingWriter(partial, reader.sensor_size)
         counts = {"events": 0, "frames": 0, "truth": 0}
         for piece in tracked(reader.batches(), label=f"reading {source.name}", unit="packet"):
-            if isinstance(piece, Events):
-                store.add_events(piece)
-                counts["events"] += len(piece)
-            else:
-                store.add_frames(piece)
-                counts["frames"] += len(piece)
+            if isinstance(piece, Frames):
+                piece = piece.shifted(options.frame_shift_us)
+            stream = store.add(piece)
+            counts[stream] = counts.get(stream, 0) + len(piece)
         for piece in _truth(truth, reader.sensor_size):
             store.add_truth(piece)
             counts["truth"] += len(piece)
@@ -53,12 +63,14 @@ def ingest(source: Path, out: Path, truth: Path | None = None) -> dict[str, Any]
         about = {
             "source": {
                 "file": source.name,
-                "sha256": digest_file(source),
-                "format": "aedat4",
-                "reader": "dv_processing",
+                "sha256": _digest(source),
+                "frames_sha256": None if options.frames is None else _digest(options.frames),
+                "format": kind.name,
+                "reader": "evfi",
                 "camera": reader.camera,
             },
-            "repairs": reader.repairs,
+            "repairs": {**reader.repairs, "frames_shifted_us": options.frame_shift_us},
+            "lost": reader.lost,
         }
         store.finish(about)
         receipt_path(out).unlink(missing_ok=True)
@@ -71,7 +83,7 @@ def ingest(source: Path, out: Path, truth: Path | None = None) -> dict[str, Any]
             content={**about, "counts": counts, "truth": None if truth is None else digest_folder(truth)},
         )
         write_stamp(out)
-    _say(out, counts, reader.repairs)
+    _say(out, counts, reader)
     return receipt
 
 
@@ -84,10 +96,23 @@ def _truth(folder: Path | None, size: SensorSize) -> Iterator[Frames]:
         yield piece
 
 
-def _say(out: Path, counts: dict[str, int], repairs: dict[str, int]) -> None:
+def _digest(path: Path) -> str:
+    return digest_file(path) if path.is_file() else digest_folder(path)
+
+
+def _say(out: Path, counts: dict[str, int], reader: RecordingReader) -> None:
     log.info("%s: %s", out, ", ".join(f"{count} {name}" for name, count in counts.items()))
-    found = {name: count for name, count in repairs.items() if count}
+    found = {name: count for name, count in reader.repairs.items() if count}
     if found:
         log.warning("%s: repaired: %s", out, ", ".join(f"{count} {name}" for name, count in found.items()))
+    if reader.lost:
+        log.warning("%s: lost: %s", out, _lost_in_words(reader.lost))
     if not counts["frames"]:
         log.warning("%s has no frames, only events: it can be viewed and exported, not interpolated", out)
+
+
+def _lost_in_words(lost: dict[str, Any]) -> str:
+    gaps = [f"{start or 'the start'} to {end or 'the end'}" for start, end in lost["gaps"][:_GAPS_NAMED]]
+    more = len(lost["gaps"]) - _GAPS_NAMED
+    others = f" and {more} more" if more > 0 else ""
+    return f"{lost['packets']} packets, {lost['bytes']} bytes, between (in µs) {', '.join(gaps)}{others}"

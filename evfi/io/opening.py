@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from evfi.errors import InputFileError, MissingInputError
+from evfi.errors import MissingInputError
 from evfi.io.ingest import ingest
 from evfi.io.recording import Recording, open_recording
 
 
 def open_path(path: Path | str) -> Recording:
-    """The recording at `path`: a recording store (.zarr), or an .aedat4 file.
+    """The recording at `path`: a recording store (.zarr), or what `evfi ingest` takes.
 
     A file is read once into a temporary store, which lives as long as the recording; `evfi ingest` keeps one.
 
     Raises:
         MissingInputError: nothing is there.
-        InputFileError: it is neither, or it is damaged.
+        UserError: it is nothing that evfi knows.
+        InputFileError: it is damaged.
     """
     with ExitStack() as stack:
         recording = open_recording(stack.enter_context(_as_store(Path(path), None)))
@@ -41,11 +42,9 @@ def _as_store(path: Path, beside: Path | None) -> Iterator[Path]:
     """The store at `path`, or a temporary one with what the file there holds."""
     if not path.exists():
         raise MissingInputError(f"no recording at {path}: check the path")
-    if path.is_dir():
+    if path.suffix == ".zarr" or (path / "zarr.json").is_file():
         yield path
         return
-    if path.suffix.lower() != ".aedat4":
-        raise InputFileError(f"{path} is neither a recording store (.zarr) nor an .aedat4 file: give one of these")
     prefix, parent = ("evfi-", None) if beside is None else (f".{beside.name}-", beside.parent)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as folder:
         store = Path(folder) / f"{path.stem}.zarr"

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, UserError
 from evfi.io.event_columns import EventColumns, EventColumnsWriter
+from evfi.io.pieces import Imu, Piece, Triggers
+from evfi.io.side_streams import SideWriter, read_side
 from evfi.io.stores import ColumnWriter, array_of, codec, create_group, open_group, read_rows
 from evfi.types import Events, Frames, SensorSize, check_window
 from evfi.units import US_PER_MS
@@ -38,6 +40,22 @@ class RecordingWriter:
         self._index: ColumnWriter | None = None
         self._start_us = self._last_us = 0
         self._frames: dict[str, _FramesWriter] = {}
+        self._side: dict[str, SideWriter] = {}
+
+    def add(self, piece: Piece) -> str:
+        """Append any piece; returns the name of its stream. Errors as `add_events`."""
+        if isinstance(piece, Events):
+            self.add_events(piece)
+            return "events"
+        if isinstance(piece, Frames):
+            self.add_frames(piece)
+            return "frames"
+        stream = "imu" if isinstance(piece, Imu) else "triggers"
+        if len(piece):
+            if stream not in self._side:
+                self._side[stream] = SideWriter(self._group, stream)
+            self._side[stream].append(piece)
+        return stream
 
     def add_events(self, events: Events) -> None:
         """Append events; times must not decrease, also from call to call.
@@ -78,8 +96,8 @@ class RecordingWriter:
         index.append(np.array([self._events.length], np.int64))
         self._events.finish()
         index.finish()
-        for frames in self._frames.values():
-            frames.finish()
+        for stream in (*self._frames.values(), *self._side.values()):
+            stream.finish()
         self._group.attrs.update(
             {
                 "schema": RECORDING_SCHEMA,
@@ -88,6 +106,7 @@ class RecordingWriter:
                 "conventions": {
                     "events": "x right, y down, t int64 microseconds not decreasing, p true = ON",
                     "frames": "uint8 gray or RGB; t_us is mid-exposure; exposure unknown: both ends equal t_us",
+                    "imu": "degrees C, g, degrees a second, microtesla",
                     "ms_index": "entry k: number of events before first event time + k ms; the last entry: all",
                 },
                 **(attributes or {}),
@@ -244,6 +263,16 @@ class Recording:
     def other_streams(self) -> list[str]:
         """Names of what the store holds besides events, frames and truth."""
         return sorted(set(self._group.keys()) - {"events", "frames", "truth"})
+
+    @cached_property
+    def imu(self) -> Imu | None:
+        """All inertial samples; None where there are none."""
+        return read_side(self._group, "imu", Imu, self.path)
+
+    @cached_property
+    def triggers(self) -> Triggers | None:
+        """All triggers; None where there are none."""
+        return read_side(self._group, "triggers", Triggers, self.path)
 
     @property
     def _first_frames(self) -> "FrameStream":

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.frame_pieces import TimedImage, stacked
-from evfi.types import Frames
+from evfi.types import Frames, SensorSize
 from evfi.units import US_PER_S
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,31 @@ def opened_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise InputFileError(
             f"{path} is not a video that can be read ({error.strerror}): convert it or copy it again"
         ) from error
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class VideoFacts:
+    """What a video holds, told without decoding: t_us int64 (N,) presentation times; promised: frames by the header."""
+
+    sensor_size: SensorSize
+    t_us: NDArray[np.int64]
+    promised: int
+    codec: str
+
+
+def video_facts(path: Path) -> VideoFacts:
+    """Size, codec and presentation times of a video; packets are counted, not what the header promises.
+
+    Raises:
+        MissingInputError, InputFileError: no such file, no video, or no frame with a time.
+    """
+    with opened_video(path) as (container, stream):
+        times = [packet.pts for packet in container.demux(stream) if packet.size and packet.pts is not None]
+        context, base, promised = stream.codec_context, stream.time_base, stream.frames
+        size, codec = SensorSize(height=context.height, width=context.width), context.name
+    if not times or base is None:
+        raise InputFileError(f"{path} holds no frame with a time: convert it or copy it again")
+    return VideoFacts(size, np.array(sorted(round(pts * base * US_PER_S) for pts in times), np.int64), promised, codec)
 
 
 class VideoReader:

@@ -75,7 +75,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
 def test_exit_codes_follow_the_kind_of_error(
     error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(_path: Path) -> dict:
+    def broken(*_: object) -> dict:
         raise error
 
     monkeypatch.setattr("evfi.io.describe.describe", broken)

@@ -9,11 +9,15 @@ import pytest
 import zarr
 
 from evfi.errors import InputFileError, MissingInputError, OutputError
+from evfi.io.aedat4 import write_aedat4
 from evfi.io.images import write_frame_folder
 from evfi.io.ingest import ingest
 from evfi.io.recording import open_recording
 from evfi.io.stores import store_digests
 from evfi.provenance import digest_file
+from evfi.types import SensorSize
+
+SIZE = SensorSize(height=18, width=24)
 
 
 def left_in(folder):
@@ -52,8 +56,6 @@ def test_truth_frames_are_kept_apart_from_the_cameras(recorded, tmp_path, frames
 
 
 def test_truth_of_another_size_is_refused(recorded, tmp_path, frames_of):
-    from evfi.types import SensorSize
-
     write_frame_folder(tmp_path / "truth", frames_of(2, size=SensorSize(height=20, width=24)))
     with pytest.raises(InputFileError, match="truth holds frames of 24x20 pixels, the recording is 24x18"):
         ingest(recorded.path, tmp_path / "r.zarr", tmp_path / "truth")
@@ -84,26 +86,24 @@ def test_a_recording_without_frames_is_taken_and_said_to_have_none(real_data, tm
     assert "has no frames, only events" in caplog.text
 
 
-def test_repairs_are_counted_and_logged(recorded, tmp_path, monkeypatch, caplog):
-    from evfi.io.aedat4_reader import Aedat4Reader
-    from evfi.types import SensorSize
-
-    monkeypatch.setattr(Aedat4Reader, "_read_sensor_size", lambda *_: SensorSize(height=18, width=20))
-    monkeypatch.setattr(Aedat4Reader, "has_frames", False)
-    monkeypatch.setattr(Aedat4Reader, "_single_frames", lambda _: iter(()))
+def test_repairs_are_counted_and_logged(recorded, tmp_path, caplog):
+    # the sensor's width in the XML of the header: 24 becomes 20 for events and frames, so no frame fits any more
+    source = tmp_path / "narrow.aedat4"
+    source.write_bytes(recorded.path.read_bytes().replace(b'"sizeX" type="int">24<', b'"sizeX" type="int">20<', 1))
     beyond = int((recorded.events.x >= 20).sum())
+    with caplog.at_level(logging.WARNING), pytest.raises(InputFileError, match=r"24x18 pixels, expected .* 20x18"):
+        ingest(source, tmp_path / "r.zarr")
+    write_aedat4(source, SIZE, [recorded.events], [])
+    source.write_bytes(source.read_bytes().replace(b'"sizeX" type="int">24<', b'"sizeX" type="int">20<', 1))
     with caplog.at_level(logging.WARNING):
-        receipt = ingest(recorded.path, tmp_path / "r.zarr")
+        receipt = ingest(source, tmp_path / "r.zarr")
     assert receipt["repairs"]["events_outside_sensor"] == beyond > 0
     assert open_recording(tmp_path / "r.zarr").attributes["repairs"] == receipt["repairs"]
     assert f"repaired: {beyond} events_outside_sensor" in caplog.text
 
 
 def test_a_recording_of_nothing_is_refused(tmp_path):
-    from evfi.io.aedat4 import write_aedat4
-    from evfi.types import SensorSize
-
-    write_aedat4(tmp_path / "none.aedat4", SensorSize(height=18, width=24), [], [])
+    write_aedat4(tmp_path / "none.aedat4", SIZE, [], [])
     with pytest.raises(InputFileError, match="holds neither events nor frames"):
         ingest(tmp_path / "none.aedat4", tmp_path / "r.zarr")
     assert left_in(tmp_path) == ["none.aedat4"]

@@ -41,7 +41,6 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(stores, "COLUMN_CHUNK", 64)
     monkeypatch.setattr(stores, "COLUMN_SHARD", 512)
     monkeypatch.setattr(stores, "FRAMES_PER_SHARD", 4)
-    monkeypatch.setattr(event_columns, "COLUMN_CHUNK", 64)
     monkeypatch.setattr(event_columns, "_blocks", event_columns._BlockCache(4000))
 
 
@@ -85,24 +84,29 @@ def test_any_window_holds_the_events_that_a_search_in_memory_finds(tmp_path, eve
     check()
 
 
-@settings(deadline=None, derandomize=True, max_examples=25)
-@given(
-    st.lists(st.tuples(st.integers(0, 12_000), st.integers(0, 23), st.integers(0, 17), st.booleans()), max_size=60),
-    st.lists(st.integers(0, 12_001), max_size=6),
-    st.integers(1, 4),
-)
-def test_windows_tile_any_events_without_loss_or_overlap(tmp_path_factory, rows, cuts, pieces):
-    rows = sorted(rows, key=lambda row: row[0])
-    t, x, y, p = zip(*rows, strict=True) if rows else ((), (), (), ())
-    events = Events(
-        np.array(x, np.uint16), np.array(y, np.uint16), EPOCH_US + np.array(t, np.int64), np.array(p, bool), SIZE
-    )
-    recording = written(tmp_path_factory.mktemp("r") / "r.zarr", events, pieces=pieces)
-    edges = sorted({EPOCH_US - 1, EPOCH_US + 12_002, *(EPOCH_US + cut for cut in cuts)})
-    tiles = [recording.events(a, b) for a, b in pairwise(edges)]
-    joined = Events.concatenated(tiles, SIZE)
-    for name in ("x", "y", "t", "p"):
-        np.testing.assert_array_equal(getattr(joined, name), getattr(events, name))
+def test_windows_tile_any_events_without_loss_or_overlap(tmp_path_factory, monkeypatch):
+    # a few dozen events reach over several chunks and files, and push each other out of the cache
+    monkeypatch.setattr(stores, "COLUMN_CHUNK", 4)
+    monkeypatch.setattr(stores, "COLUMN_SHARD", 16)
+    monkeypatch.setattr(event_columns, "_blocks", event_columns._BlockCache(100))
+    row = st.tuples(st.integers(0, 12_000), st.integers(0, 23), st.integers(0, 17), st.booleans())
+
+    @settings(deadline=None, derandomize=True, max_examples=25)
+    @given(st.lists(row, max_size=60), st.lists(st.integers(0, 12_001), max_size=6), st.integers(1, 4))
+    def check(rows, cuts, pieces):
+        rows = sorted(rows, key=lambda row: row[0])
+        t, x, y, p = zip(*rows, strict=True) if rows else ((), (), (), ())
+        events = Events(
+            np.array(x, np.uint16), np.array(y, np.uint16), EPOCH_US + np.array(t, np.int64), np.array(p, bool), SIZE
+        )
+        recording = written(tmp_path_factory.mktemp("r") / "r.zarr", events, pieces=pieces)
+        edges = sorted({EPOCH_US - 1, EPOCH_US + 12_002, *(EPOCH_US + cut for cut in cuts)})
+        tiles = [recording.events(a, b) for a, b in pairwise(edges)]
+        joined = Events.concatenated(tiles, SIZE)
+        for name in ("x", "y", "t", "p"):
+            np.testing.assert_array_equal(getattr(joined, name), getattr(events, name))
+
+    check()
 
 
 def test_sub_pixel_events_stay_sub_pixel(tmp_path, events_of):

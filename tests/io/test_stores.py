@@ -7,6 +7,7 @@ import pytest
 
 from evfi.errors import InputFileError
 from evfi.io import stores
+from evfi.io.store_files import digests_of_files
 from evfi.io.stores import ColumnWriter, create_group, open_group, read_rows, store_digests, write_column, write_receipt
 from evfi.provenance import digest_array
 
@@ -124,4 +125,5 @@ def test_the_receipt_lies_beside_the_store_and_says_what_is_in_it(store):
         "dtype": "int64",
         "shape": [1000],
         "sha256": digest_array(np.arange(1000, dtype=np.int64)),
+        "files_sha256": digests_of_files(store, ["numbers"])["numbers"],
     }
