@@ -11,7 +11,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, MissingInputError, UserError
-from evfi.io.aedat4_header import MAGIC
+from evfi.io.aedat4_header import MAGIC, read_header
 from evfi.io.aedat4_reader import Aedat4Reader
 from evfi.io.clips import CLIPS_SCHEMA, open_clips
 from evfi.io.event_files import read_event_file
@@ -117,7 +117,21 @@ def _clips(path: Path) -> Description:
 
 
 def _aedat4(path: Path) -> Description:
-    reader = Aedat4Reader(path)
+    """One camera's streams; of several cameras, those of each under `cameras`."""
+    cameras = read_header(path).cameras
+    if len(cameras) < 2:
+        return _camera(path, None)
+    streams = {"sensor_size": None, "events": None, "frames": None}
+    return {
+        "kind": "recording",
+        "format": "aedat4",
+        **streams,
+        "cameras": {each: _camera(path, each) for each in cameras},
+    }
+
+
+def _camera(path: Path, name: str | None) -> Description:
+    reader = Aedat4Reader(path, name)
     count, first_us, last_us = 0, 0, 0
     frames: list[tuple[int, int, int]] = []
     colour = False
