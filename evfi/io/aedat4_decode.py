@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evfi.io.aedat4_tables import DamagedTable, Table
+from evfi.io.aedat4_tables import Buffer, DamagedTable, Table
 from evfi.io.pieces import Imu, Triggers
 
 EVENT = np.dtype([("t", "<i8"), ("x", "<u2"), ("y", "<u2"), ("p", "u1"), ("pad", "V3")])
@@ -36,7 +36,7 @@ class UnreadableFrame(ValueError):  # noqa: N818 - says what the frame is; the r
     """A whole frame of a kind that evfi does not read."""
 
 
-def decode_events(body: bytes) -> NDArray:
+def decode_events(body: Buffer) -> NDArray:
     """Events as a structured view of dtype EVENT.
 
     Raises:
@@ -46,17 +46,17 @@ def decode_events(body: bytes) -> NDArray:
     return np.frombuffer(body, EVENT, length, start)
 
 
-def decode_imu(body: bytes) -> Imu:
+def decode_imu(body: Buffer) -> Imu:
     """Samples; errors as `decode_events`."""
     return Imu(*Table.root(body).columns(0, _IMU))
 
 
-def decode_triggers(body: bytes) -> Triggers:
+def decode_triggers(body: Buffer) -> Triggers:
     """Triggers; errors as `decode_events`."""
     return Triggers(*Table.root(body).columns(0, _TRIGGERS))
 
 
-def decode_frame(body: bytes) -> RawFrame:
+def decode_frame(body: Buffer) -> RawFrame:
     """One frame.
 
     Raises:

@@ -14,6 +14,7 @@ import lz4.frame
 import pyarrow as pa
 
 from evfi.io.aedat4_header import Aedat4Header
+from evfi.io.aedat4_tables import Buffer
 
 _HEAD = struct.Struct("<ii")
 _LENGTH = struct.Struct("<I")
@@ -37,7 +38,7 @@ class Packet:
 
     stream: int
     kind: bytes
-    body: bytes
+    body: Buffer
     raw: bytes
 
 
@@ -112,7 +113,7 @@ class Packets:
                 raw = file.read(size)
                 body = self._decoded(raw)
                 if body is not None:
-                    yield Packet(stream, body[_KIND], body, raw)
+                    yield Packet(stream, bytes(body[_KIND]), body, raw)
                     place += _HEAD.size + size
                     continue
                 following = self._next(file, place, size)
@@ -178,7 +179,7 @@ class Packets:
         self._false_starts += 1
         return False
 
-    def _decoded(self, raw: bytes) -> bytes | None:
+    def _decoded(self, raw: bytes) -> Buffer | None:
         """The FlatBuffer of a packet without its size prefix; None where it does not decode to what it promises."""
         if self._codec != "none":
             return _decompressed(raw, self._codec)
@@ -192,7 +193,7 @@ def _first(block: bytes, wanted: tuple[bytes, ...], start: int) -> int:
     return min(found, default=-1)
 
 
-def _decompressed(raw: bytes, codec: str) -> bytes | None:
+def _decompressed(raw: bytes, codec: str) -> Buffer | None:
     if codec == "lz4" and len(raw) * _LARGEST_LZ4_RATIO <= LARGEST_PACKET:
         return _at_once(raw)
     try:
@@ -208,11 +209,13 @@ def _decompressed(raw: bytes, codec: str) -> bytes | None:
     return body if len(body) == promised else None
 
 
-def _at_once(raw: bytes) -> bytes | None:
+def _at_once(raw: bytes) -> memoryview | None:
     """The same for a packet that cannot become too large; twice as fast as a stream."""
     try:
         whole, used = lz4.frame.decompress(raw, return_bytes_read=True)
     except (RuntimeError, ValueError):
         return None
     fits = used == len(raw) and len(whole) >= _LENGTH.size + _KIND.stop
-    return whole[_LENGTH.size :] if fits and _LENGTH.unpack_from(whole)[0] == len(whole) - _LENGTH.size else None
+    if not fits or _LENGTH.unpack_from(whole)[0] != len(whole) - _LENGTH.size:
+        return None
+    return memoryview(whole)[_LENGTH.size :]

@@ -20,7 +20,7 @@ from evfi.io.aedat4_decode import (
 )
 from evfi.io.aedat4_header import Stream, read_header
 from evfi.io.aedat4_packets import Packet, Packets
-from evfi.io.aedat4_tables import DamagedTable
+from evfi.io.aedat4_tables import Buffer, DamagedTable
 from evfi.io.pieces import Piece, times_of
 from evfi.io.time_order import TimeOrder
 from evfi.types import Events, Frames, SensorSize
@@ -154,7 +154,7 @@ class _Contents:
 
     def __init__(self, sensor_size: SensorSize, counts: Counter[str]) -> None:
         self._size, self._counts = sensor_size, counts
-        self._decoders: dict[str, Callable[[bytes], Piece]] = {
+        self._decoders: dict[str, Callable[[Buffer], Piece]] = {
             "EVTS": self._events,
             "FRME": self._frame,
             "IMUS": decode_imu,
@@ -173,7 +173,7 @@ class _Contents:
         except DamagedTable:
             return None
 
-    def _events(self, body: bytes) -> Events:
+    def _events(self, body: Buffer) -> Events:
         rows, size = decode_events(body), self._size
         x, y = rows["x"].astype(np.uint16), rows["y"].astype(np.uint16)
         events = Events(x, y, rows["t"].astype(np.int64), rows["p"] != 0, size)
@@ -183,7 +183,7 @@ class _Contents:
             return events.take(inside)
         return events
 
-    def _frame(self, body: bytes) -> Frames:
+    def _frame(self, body: Buffer) -> Frames:
         """The frame; none (length 0) where it is not one that the store can hold."""
         try:
             raw = decode_frame(body)

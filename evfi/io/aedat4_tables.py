@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
+Buffer = bytes | memoryview
 _U16, _U32, _I32 = struct.Struct("<H"), struct.Struct("<I"), struct.Struct("<i")
 _VTABLE_HEAD = 4
 # packets of real cameras hold tens of samples, and absent fields make a few kinds of table
@@ -27,7 +28,7 @@ class Table:
 
     __slots__ = ("_at", "_data", "_fields", "size")
 
-    def __init__(self, data: bytes, at: int) -> None:
+    def __init__(self, data: Buffer, at: int) -> None:
         self._data, self._at = data, at
         vtable = at - _unpack(_I32, data, at)
         size = _unpack(_U16, data, vtable)
@@ -37,7 +38,7 @@ class Table:
         self._fields = struct.unpack_from(f"<{(size - _VTABLE_HEAD) // 2}H", data, vtable + _VTABLE_HEAD)
 
     @classmethod
-    def root(cls, data: bytes) -> "Table":
+    def root(cls, data: Buffer) -> "Table":
         """The root table.
 
         Raises:
@@ -69,7 +70,7 @@ class Table:
     def text(self, field: int) -> str:
         """A string; empty where absent; undecodable bytes replaced."""
         start, length = self.vector(field, 1)
-        return self._data[start : start + length].decode(errors="replace")
+        return bytes(self._data[start : start + length]).decode(errors="replace")
 
     def columns(self, field: int, wanted: Sequence[tuple[int, DTypeLike]]) -> list[NDArray]:
         """Fields of a vector of tables as one column each, (field number, dtype) given; absent values are 0.
@@ -112,7 +113,7 @@ class Table:
         return self._at + self._fields[field]
 
 
-def _unpack(layout: struct.Struct, data: bytes, place: int) -> int:
+def _unpack(layout: struct.Struct, data: Buffer, place: int) -> int:
     # struct counts negative positions from the end
     if not 0 <= place <= len(data) - layout.size:
         raise DamagedTable(f"an offset leads to byte {place} of {len(data)}")

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from evfi.errors import InputFileError, MissingInputError, UserError
+from evfi.io.aedat4_header import read_header
 from evfi.io.aedat4_reader import Aedat4Reader
 from evfi.io.clips import CLIPS_SCHEMA, open_clips
 from evfi.io.describe_facts import Description, Times, event_facts, exposure_facts, frame_facts, size_facts
 from evfi.io.images import IMAGE_ENDINGS, TIMES_FILE, frame_folder_contents, image_files, read_image
 from evfi.io.importers.options import ImportOptions
-from evfi.io.readers import is_recording, kind_of, open_reader
+from evfi.io.readers import Kind, is_recording, kind_of
 from evfi.io.recording import RECORDING_SCHEMA, FrameStream, open_recording
 from evfi.io.stores import open_any
 from evfi.io.video_reader import VIDEO_ENDINGS, video_facts
@@ -114,8 +115,18 @@ def _clips(path: Path) -> Description:
 
 
 def _recording_file(path: Path, options: ImportOptions) -> Description:
-    """A file or folder that has to be read whole to be told."""
-    reader = open_reader(path, None, options)
+    """A file or folder that has to be read whole to be told; of several cameras, each under `cameras`."""
+    kind = kind_of(path)
+    cameras = read_header(path).cameras if kind.name == "aedat4" else []
+    if len(cameras) < 2:
+        return _camera(path, kind, None, options)
+    streams = {"sensor_size": None, "events": None, "frames": None}
+    found = {each: _camera(path, kind, each, options) for each in cameras}
+    return {"kind": "recording", "format": kind.name, **streams, "cameras": found}
+
+
+def _camera(path: Path, kind: Kind, camera: str | None, options: ImportOptions) -> Description:
+    reader = kind.open(path, camera, options)
     count, first_us, last_us = 0, 0, 0
     times: list[Times] = []
     colour = False
@@ -131,10 +142,9 @@ def _recording_file(path: Path, options: ImportOptions) -> Description:
     if times:
         t_us, start_us, end_us = np.concatenate(times, axis=1)
         found = {**frame_facts(t_us), **exposure_facts(start_us, end_us), "colour": colour}
-    name = kind_of(path).name
     return {
-        "kind": "events" if name in _EVENTS_ALONE and found is None else "recording",
-        "format": name,
+        "kind": "events" if kind.name in _EVENTS_ALONE and found is None else "recording",
+        "format": kind.name,
         "sensor_size": size_facts(reader.sensor_size),
         "events": event_facts(count, first_us, last_us) if count else None,
         "frames": found,

@@ -8,6 +8,7 @@ import pytest
 
 from evfi.errors import InputFileError, UserError
 from evfi.io.aedat4 import Aedat4Reader, write_aedat4
+from evfi.io.describe import describe
 from evfi.io.ingest import ingest
 from evfi.io.pieces import Imu, Triggers
 from evfi.io.recording import open_recording
@@ -68,6 +69,15 @@ def test_the_camera_is_chosen_on_the_command_line(stereo, tmp_path, capsys):
     recording = open_recording(tmp_path / "r.zarr")
     assert recording.event_count == 7
     assert recording.attributes["source"]["camera"] == "DVXplorer_right"
+
+
+def test_the_description_names_every_camera(stereo):
+    found = describe(stereo)
+    assert found["events"] is None
+    sizes = {name: camera["sensor_size"] for name, camera in found["cameras"].items()}
+    assert sizes == {"DAVIS346_left": {"height": 18, "width": 24}, "DVXplorer_right": {"height": 20, "width": 30}}
+    assert found["cameras"]["DAVIS346_left"]["frames"]["count"] == 1
+    assert found["cameras"]["DVXplorer_right"]["events"]["count"] == 7
 
 
 def with_frames(recorded, *packets: bytes) -> Path:
