@@ -24,9 +24,7 @@ def advance(model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArra
     indices: (n + 1, H, W) uint8 or uint16 into the table, the first frame being the one that `state` stands at;
     t_us: (n + 1,) increasing, in all at most LONGEST_US.
     """
-    indices = np.ascontiguousarray(indices)
-    fill = (_noisy_fill if model.noisy else _quiet_fill)(model, state, indices, t_us, table)
-    room = indices.shape[2] * _most_events_of_a_pixel(model, t_us, table)
+    fill, room = filling(model, state, indices, t_us, table)
     keys = np.empty(indices[0].size * _FIRST_EVENTS_PER_PIXEL + room, np.uint64)
     position = np.zeros(3, np.int64)
     while not fill(keys, room, position):
@@ -36,6 +34,20 @@ def advance(model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArra
     state.interval += len(t_us) - 1
     keys = sorted_keys(keys[: position[2]], t_us[-1] - t_us[0])
     return events_of(keys, int(t_us[0]), model.sensor_size)
+
+
+def filling(
+    model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable
+) -> tuple[Callable[..., bool], int]:
+    """The kernel of these intervals as `fill(keys, room, position)`, and the room that it asks for.
+
+    It fills `keys` from position[2] on, row by row, each pixel's events in time, and returns False when fewer than
+    `room` places are left: call it again with more places, or with position[2] = 0 when those keys are done with.
+    Arguments as `advance`; `state.interval` is the caller's to move.
+    """
+    indices = np.ascontiguousarray(indices)
+    fill = (_noisy_fill if model.noisy else _quiet_fill)(model, state, indices, t_us, table)
+    return fill, indices.shape[2] * _most_events_of_a_pixel(model, t_us, table)
 
 
 def _quiet_fill(
