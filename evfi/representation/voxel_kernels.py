@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 
 @njit(cache=True, nogil=True)
-def add_event(position: float, row: int, column: int, on: bool, grid: NDArray[np.float64]) -> None:
-    """Add one event to its pixel of grid (bins, H, W); position: its time in bins, [0, bins - 1)."""
+def add_event(position, row, column, on, grid):
+    """Add one event to its pixel of grid float64 (bins, H, W); position: its time in bins, [0, bins - 1)."""
     low = int(position)
     upper = position - low
     sign = 1.0 if on else -1.0
