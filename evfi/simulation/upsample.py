@@ -75,7 +75,7 @@ class Upsampler:
         elif self._learned is not None:
             gray[1:-1] = self._learned(before, after, taus.tolist())
         elif steps > 1:
-            gray[1:-1] = interpolate_pair(before, after, flow01, flow10, taus.tolist(), hedge=0.0)
+            interpolate_pair(before, after, flow01, flow10, taus.tolist(), hedge=0.0, out=gray[1:-1])
         return Interval(gray, t_us, wanted)
 
 
