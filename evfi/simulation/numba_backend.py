@@ -54,16 +54,29 @@ def _quiet_fill(
     model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable
 ) -> Callable[..., bool]:
     if state.quiet is None:
-        low, high = np.empty_like(indices[0]), np.empty_like(indices[0])
-        kernels.quiet_range(
-            state.level, model.contrast_pos, model.contrast_neg, table.values, table.guess, table.guess_scale, low, high
-        )
-        state.quiet = low, high
+        state.quiet = _first_quiet_range(model, indices[0], table)
     return partial(
         kernels.fill_quiet, indices, t_us, state.origin_us, table.values, table.guess, table.guess_scale,
         model.contrast_pos, model.contrast_neg, _by_level(model), model.refractory_ticks, state.level, state.last_tick,
         *state.quiet,
     )  # fmt: skip
+
+
+def _first_quiet_range(model: PixelModel, first: NDArray, table: LogTable) -> tuple[NDArray, NDArray]:
+    """The gray values (H, W) between which each pixel stays silent after the first frame, whose values are its levels.
+
+    Where all pixels are alike there are only as many answers as table entries.
+    """
+    alike = all(contrast.strides == (0, 0) for contrast in (model.contrast_pos, model.contrast_neg))
+    by_entry = alike and table.values.size < first.size
+    level = table.values[None] if by_entry else table.values[first]
+    contrasts = (
+        np.broadcast_to(contrast.flat[0], level.shape) if by_entry else contrast
+        for contrast in (model.contrast_pos, model.contrast_neg)
+    )
+    low, high = np.empty(level.shape, first.dtype), np.empty(level.shape, first.dtype)
+    kernels.quiet_range(level, *contrasts, table.values, table.guess, table.guess_scale, low, high)
+    return (low[0][first], high[0][first]) if by_entry else (low, high)
 
 
 def _noisy_fill(

@@ -70,7 +70,9 @@ class VoxelSimulator:
     """A simulated sensor that is fed frames, chunk by chunk, and keeps voxel grids instead of events.
 
     The numba backend adds each row's events where they arise, without sorting them or making columns; other backends,
-    and time-stamp jitter, go by way of the events of each call. simulator: thresholds and sub-frames stand in it.
+    and a read-out that moves times, go by way of the events of each call.
+
+    simulator: thresholds and sub-frames stand in it.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class VoxelSimulator:
     ) -> None:
         self.simulator = Simulator(sensor_size, options, seed=seed, flow=flow)
         self._grids = _Grids(sensor_size, windows)
-        if self.simulator.advance is numba_backend.advance and self.simulator.options.noise.jitter_us == 0:
+        if self.simulator.advance is numba_backend.advance and not self.simulator.options.noise.moves_times:
             self.simulator.advance = partial(_advance, self._grids)
 
     def feed(self, frames: Sequence[NDArray] | NDArray, t_us: Sequence[int] | NDArray[np.int64]) -> None:
@@ -138,12 +140,10 @@ def _advance(
 @njit(cache=True, nogil=True)
 def _add_keys(keys, origin_us, start_us, end_us, bins, sums):
     """Add keys, whose times count from origin_us, to sums (windows, bins, H, W) of the windows they lie in."""
-    scale = np.empty(start_us.size, np.float64)
     for i in range(start_us.size):
-        scale[i] = (bins[i] - 1) / (end_us[i] - start_us[i])
-    for key in keys:
-        after_us, y, x, p = parts_of(key)
-        t = origin_us + after_us
-        for i in range(start_us.size):
-            if start_us[i] <= t < end_us[i]:
-                add_event((t - start_us[i]) * scale[i], y, x, p, sums[i, : bins[i]])
+        first_us, duration_us, grid = start_us[i] - origin_us, end_us[i] - start_us[i], sums[i, : bins[i]]
+        scale = (bins[i] - 1) / duration_us
+        for key in keys:
+            after_us, y, x, p = parts_of(key)
+            if first_us <= after_us < first_us + duration_us:
+                add_event((after_us - first_us) * scale, y, x, p, grid)
