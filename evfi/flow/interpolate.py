@@ -57,9 +57,13 @@ def interpolate_pair(
     channels = (*image0.shape[:2], -1)
     if out is None:
         out = np.empty((len(taus), *image0.shape), np.float32)
+    height, width = image0.shape[:2]
+    # one set of arrays for all taus: fresh ones of this size cost page faults
+    sums, places = np.empty((height + 2, width + 2, 3), np.float32), np.empty((4, height, width), np.float32)
+    share1 = np.empty((height, width), np.float32)
     for k, tau in enumerate(map(np.float32, taus)):
-        motion = _filled(kernels.splatted(flow01, flow10, trust0, trust1, tau))
-        places, share1 = kernels.sampling(motion, flow01, flow10, tau)
+        kernels.splat(flow01, flow10, trust0, trust1, tau, sums)
+        kernels.sampling(_filled(sums[1:-1, 1:-1]), flow01, flow10, tau, places, share1)
         sample0, sample1 = (
             _sampled(image, *place).reshape(channels) for image, place in ((image0, places[:2]), (image1, places[2:]))
         )

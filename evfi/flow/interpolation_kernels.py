@@ -82,14 +82,15 @@ def match_trust(flow, flow_back, gray, gray_other):
 
 
 @njit(cache=True, nogil=True)
-def splatted(flow01, flow10, trust0, trust1, tau):
-    """Both flows carried to tau: sums (H, W, 3) of dx*w, dy*w and w, motion counted from frame 0 to 1."""
-    height, width = trust0.shape
-    sums = np.zeros((height + 2, width + 2, 3), np.float32)
+def splat(flow01, flow10, trust0, trust1, tau, sums):
+    """Both flows carried to tau, into sums (H + 2, W + 2, 3) of dx*w, dy*w and w; motion counted from frame 0 to 1.
+
+    The outermost rows and columns of sums are a margin; what lies in them is of no use.
+    """
+    sums[:] = 0
     one = np.float32(1)
     _splat(flow01, trust0, tau, one, one - tau, sums)
     _splat(flow10, trust1, one - tau, -one, tau, sums)
-    return sums[1:-1, 1:-1]
 
 
 @njit(cache=True, nogil=True)
@@ -145,15 +146,13 @@ def mean_motion(sums, coarse):
 
 
 @_dividing
-def sampling(motion, flow01, flow10, tau):
-    """Where each pixel of the frame at tau lies in both frames, and the share (H, W) of frame 1.
+def sampling(motion, flow01, flow10, tau, places, share1):
+    """Where each pixel of the frame at tau lies in both frames, into places, and the share of frame 1, into share1.
 
-    The places are (4, H, W): x and y in frame 0, x and y in frame 1. Row by row in loops that compile to SIMD, apart
-    from the one that looks flows up.
+    places (4, H, W): x and y in frame 0, x and y in frame 1; share1 (H, W). Row by row in loops that compile to SIMD,
+    apart from the one that looks flows up.
     """
     height, width = motion.shape[:2]
-    places = np.empty((4, height, width), np.float32)
-    share1 = np.empty((height, width), np.float32)
     rest = np.float32(1) - tau
     move, found0, found1 = (
         np.empty((2, width), np.float32),
@@ -172,7 +171,6 @@ def sampling(motion, flow01, flow10, tau):
         _weigh(places[2, y], places[3, y], height, move, tau, found1)
         for x in range(width):
             share1[y, x] = found1[0, x] / (found0[0, x] + found1[0, x])
-    return places, share1
 
 
 @njit(cache=True, nogil=True)
