@@ -155,7 +155,8 @@ def end_to_end(clips: list[RealClip]) -> None:
             for clip_id in ids:
                 gray = [luminance(read_image(path)) for path in septuplet_paths(root, clip_id)]
                 for one, other in pairwise(gray):
-                    flow(one, other), flow(other, one)
+                    flow(one, other)
+                    flow(other, one)
 
         def whole() -> None:
             simulate_shard(root / "list.txt", root, root / "out.zarr", SimulationOptions(preset="e2vid"))

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from evfi.flow.dis import DisFlow
 from evfi.flow.interpolate import interpolate_pair
+from evfi.io.images import read_image
+from evfi.samples.sample import as_rgb
 
 HEIGHT, WIDTH, FRAMES = 256, 448, 7
 STEPS = 8
@@ -58,7 +60,7 @@ def real_clips(folder: Path) -> Iterator[RealClip]:
 
 def images(paths: list[Path]) -> list[Image]:
     """Files as RGB."""
-    return [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in paths]  # pyright: ignore[reportReturnType]
+    return [as_rgb(read_image(path)) for path in paths]
 
 
 def _video(path: Path, count: int) -> list[Image]:

@@ -26,7 +26,8 @@ def processor() -> str:
 
 def compare(label: str, fast: Callable[[], object], plain: Callable[[], object]) -> tuple[float, float]:
     """Time both by turns, print ratio (spread) and medians, and return the medians in seconds."""
-    fast(), plain()
+    fast()
+    plain()
     pairs = [(seconds(fast), seconds(plain)) for _ in range(PAIRS)]
     ratios = sorted(slow / quick for quick, slow in pairs)
     quick = statistics.median(pair[0] for pair in pairs)
