@@ -70,12 +70,11 @@ def _first_quiet_range(model: PixelModel, first: NDArray, table: LogTable) -> tu
     alike = all(contrast.strides == (0, 0) for contrast in (model.contrast_pos, model.contrast_neg))
     by_entry = alike and table.values.size < first.size
     level = table.values[None] if by_entry else table.values[first]
-    contrasts = (
-        np.broadcast_to(contrast.flat[0], level.shape) if by_entry else contrast
-        for contrast in (model.contrast_pos, model.contrast_neg)
-    )
+    pos, neg = model.contrast_pos, model.contrast_neg
+    if by_entry:
+        pos, neg = (np.broadcast_to(contrast.flat[0], level.shape) for contrast in (pos, neg))
     low, high = np.empty(level.shape, first.dtype), np.empty(level.shape, first.dtype)
-    kernels.quiet_range(level, *contrasts, table.values, table.guess, table.guess_scale, low, high)
+    kernels.quiet_range(level, pos, neg, table.values, table.guess, table.guess_scale, low, high)
     return (low[0][first], high[0][first]) if by_entry else (low, high)
 
 
