@@ -4,26 +4,24 @@ Example: python scripts/bench_kernels.py
 """
 
 import os
-import statistics
 import sys
-import time
-from collections.abc import Callable
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
+from timing import compare, print_machine
 
 from evfi.representation.voxel import voxel_grid, voxel_grid_plain
 from evfi.simulation.options import SimulationOptions
 from evfi.simulation.simulate import simulate
 from evfi.types import Events, SensorSize
 
-PAIRS = 7
 SIZE = SensorSize(height=256, width=448)
 
 
 def main() -> int:
     """Print one line a comparison."""
+    print_machine()
     rng = np.random.default_rng(2026)
     events = _events(rng, 300_000)
     compare(
@@ -43,26 +41,6 @@ def main() -> int:
         lambda: simulate(frames, times, twins["reference"]),
     )
     return 0
-
-
-def compare(label: str, fast: Callable[[], object], plain: Callable[[], object]) -> None:
-    """Time both by turns and print ratio and medians."""
-    fast(), plain()
-    pairs = [(_seconds(fast), _seconds(plain)) for _ in range(PAIRS)]
-    ratios = sorted(slow / quick for quick, slow in pairs)
-    quick = statistics.median(pair[0] for pair in pairs)
-    slow = statistics.median(pair[1] for pair in pairs)
-    print(
-        f"{label}: {statistics.median(ratios):.1f}x (spread {ratios[0]:.1f} to {ratios[-1]:.1f}); "
-        f"{quick * 1e3:.2f} ms against {slow * 1e3:.1f} ms",
-        flush=True,
-    )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def _events(rng: np.random.Generator, count: int) -> Events:

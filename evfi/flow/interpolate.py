@@ -30,6 +30,7 @@ def interpolate_pair(
     taus: Sequence[float],
     *,
     hedge: float = 0.35,
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Frames at the times taus between two frames.
 
@@ -39,6 +40,7 @@ def interpolate_pair(
         taus: each in [0, 1]; 0 is frame0's time, 1 is frame1's.
         hedge: how far a pixel moves towards the plain blend of both frames where the two samples disagree, 0 to 1.
             The default was chosen for a small squared error on real video; 0 keeps motion sharp.
+        out: where the frames go, contiguous, of the shape that is returned.
 
     Returns:
         float32 (len(taus), H, W[, 3]), values in [0, 255].
@@ -53,11 +55,18 @@ def interpolate_pair(
     trust0 = kernels.match_trust(flow01, flow10, smooth0, smooth1)
     trust1 = kernels.match_trust(flow10, flow01, smooth1, smooth0)
     channels = (*image0.shape[:2], -1)
-    out = np.empty((len(taus), *image0.shape), np.float32)
+    if out is None:
+        out = np.empty((len(taus), *image0.shape), np.float32)
+    height, width = image0.shape[:2]
+    # one set of arrays for all taus: fresh ones of this size cost page faults
+    sums, places = np.empty((height + 2, width + 2, 3), np.float32), np.empty((4, height, width), np.float32)
+    share1 = np.empty((height, width), np.float32)
     for k, tau in enumerate(map(np.float32, taus)):
-        motion = _filled(kernels.splatted(flow01, flow10, trust0, trust1, tau))
-        map0, map1, share1 = kernels.sampling(motion, flow01, flow10, tau)
-        sample0, sample1 = _sampled(image0, map0).reshape(channels), _sampled(image1, map1).reshape(channels)
+        kernels.splat(flow01, flow10, trust0, trust1, tau, sums)
+        kernels.sampling(_filled(sums[1:-1, 1:-1]), flow01, flow10, tau, places, share1)
+        sample0, sample1 = (
+            _sampled(image, *place).reshape(channels) for image, place in ((image0, places[:2]), (image1, places[2:]))
+        )
         frame = out[k].reshape(channels)
         kernels.blend(sample0, sample1, share1, frame)
         if hedge > 0:
@@ -67,16 +76,21 @@ def interpolate_pair(
     return out
 
 
-def _sampled(image: NDArray[np.float32], positions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The image at positions (H, W, 2), bicubic; beyond its edge the nearest value."""
-    sampled = cv2.remap(image, positions, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore[reportCallIssue, reportArgumentType]
+def _sampled(
+    image: NDArray[np.float32], columns: NDArray[np.float32], rows: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The image at columns and rows (H, W), bicubic; beyond its edge the nearest value."""
+    sampled = cv2.remap(image, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(sampled, np.float32)
 
 
 def _filled(splatted: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weighted means of splatted vectors (dx*w, dy*w, w); pixels that got (nearly) nothing take a coarser mean."""
+    """Weighted means of splatted vectors (dx*w, dy*w, w); pixels that got (nearly) nothing take a coarser mean.
+
+    Coarser levels are made only until one has no hole; most motion leaves none at all.
+    """
     levels: list[NDArray] = [splatted]
-    while min(levels[-1].shape[:2]) > 1:
+    while min(levels[-1].shape[:2]) > 1 and kernels.has_holes(levels[-1]):
         height, width = levels[-1].shape[:2]
         levels.append(cv2.resize(levels[-1], ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA))
     motion = kernels.mean_motion(levels[-1], np.zeros((*levels[-1].shape[:2], 2), np.float32))

@@ -3,6 +3,9 @@
 import numpy as np
 from numba import njit
 
+_dividing = njit(cache=True, nogil=True, error_model="numpy")
+"""For loops that divide: numba's own test for zero would keep them from becoming SIMD. No divisor here is zero."""
+
 _CIRCLE_PX2 = np.float32(1.0)
 """Squared forward-backward error, pixels, at which a match's weight has fallen to 1/e."""
 _MISMATCH = np.float32(10.0)
@@ -23,10 +26,13 @@ _OUTSIDE_SHARE = np.float32(1e-3)
 
 @njit(cache=True, nogil=True)
 def _corner(position, size):
-    """Left neighbour, right neighbour and fraction for linear sampling, clamped to the image."""
+    """Left neighbour, right neighbour and fraction for linear sampling, clamped to the image.
+
+    Unsigned indices spare a test for negative ones at every use; so in all kernels here.
+    """
     position = min(max(position, np.float32(0)), np.float32(size - 1))
-    left = int(position)
-    return left, min(left + 1, size - 1), position - np.float32(left)
+    left = np.uint32(position)
+    return left, min(left + np.uint32(1), np.uint32(size - 1)), position - np.float32(left)
 
 
 @njit(cache=True, nogil=True)
@@ -76,19 +82,20 @@ def match_trust(flow, flow_back, gray, gray_other):
 
 
 @njit(cache=True, nogil=True)
-def splatted(flow01, flow10, trust0, trust1, tau):
-    """Both flows carried to tau: sums (H, W, 3) of dx*w, dy*w and w, motion counted from frame 0 to 1."""
-    height, width = trust0.shape
-    sums = np.zeros((height + 2, width + 2, 3), np.float32)
+def splat(flow01, flow10, trust0, trust1, tau, sums):
+    """Both flows carried to tau, into sums (H + 2, W + 2, 3) of dx*w, dy*w and w; motion counted from frame 0 to 1.
+
+    The outermost rows and columns of sums are a margin; what lies in them is of no use.
+    """
+    sums[:] = 0
     one = np.float32(1)
     _splat(flow01, trust0, tau, one, one - tau, sums)
     _splat(flow10, trust1, one - tau, -one, tau, sums)
-    return sums[1:-1, 1:-1].copy()
 
 
 @njit(cache=True, nogil=True)
 def _splat(flow, trust, part, sign, weight, sums):
-    """Add bilinearly to the four neighbours; sums has a margin of one pixel. Unsigned indices spare a test each."""
+    """Add bilinearly to the four neighbours; sums has a margin of one pixel."""
     height, width = trust.shape
     one = np.float32(1)
     for y in range(height):
@@ -111,6 +118,16 @@ def _splat(flow, trust, part, sign, weight, sums):
 
 
 @njit(cache=True, nogil=True)
+def has_holes(sums):
+    """Whether anywhere in sums (H, W, 3) so little was splatted that a coarser mean is needed."""
+    for y in range(sums.shape[0]):
+        for x in range(sums.shape[1]):
+            if sums[y, x, 2] < _FULL_WEIGHT:
+                return True
+    return False
+
+
+@_dividing
 def mean_motion(sums, coarse):
     """Means of splatted sums (H, W, 3); where little was splatted, partly or wholly the coarse motion (H, W, 2)."""
     height, width = sums.shape[:2]
@@ -118,43 +135,85 @@ def mean_motion(sums, coarse):
     for y in range(height):
         for x in range(width):
             weight = sums[y, x, 2]
-            share = min(weight / _FULL_WEIGHT, np.float32(1))
+            if weight >= _FULL_WEIGHT:
+                motion[y, x, 0], motion[y, x, 1] = sums[y, x, 0] / weight, sums[y, x, 1] / weight
+                continue
+            share = weight / _FULL_WEIGHT
             for channel in range(2):
                 own = sums[y, x, channel] / weight if weight > 0 else np.float32(0)
                 motion[y, x, channel] = share * own + (1 - share) * coarse[y, x, channel]
     return motion
 
 
-@njit(cache=True, nogil=True)
-def sampling(motion, flow01, flow10, tau):
-    """Where each pixel of the frame at tau lies in both frames, (H, W, 2) each, and the share (H, W) of frame 1."""
+@_dividing
+def sampling(motion, flow01, flow10, tau, places, share1):
+    """Where each pixel of the frame at tau lies in both frames, into places, and the share of frame 1, into share1.
+
+    places (4, H, W): x and y in frame 0, x and y in frame 1; share1 (H, W). Row by row in loops that compile to SIMD,
+    apart from the one that looks flows up.
+    """
     height, width = motion.shape[:2]
-    map0, map1 = np.empty_like(motion), np.empty_like(motion)
-    share1 = np.empty((height, width), np.float32)
     rest = np.float32(1) - tau
+    move, found0, found1 = (
+        np.empty((2, width), np.float32),
+        np.empty((2, width), np.float32),
+        np.empty((2, width), np.float32),
+    )
+    nearest0, nearest1 = np.empty(width, np.int32), np.empty(width, np.int32)
     for y in range(height):
         for x in range(width):
-            dx, dy = motion[y, x, 0], motion[y, x, 1]
-            x0, y0 = np.float32(x) - tau * dx, np.float32(y) - tau * dy
-            x1, y1 = np.float32(x) + rest * dx, np.float32(y) + rest * dy
-            map0[y, x, 0], map0[y, x, 1], map1[y, x, 0], map1[y, x, 1] = x0, y0, x1, y1
-            weight0 = rest * _seen(flow01, x0, y0, dx, dy)
-            weight1 = tau * _seen(flow10, x1, y1, -dx, -dy)
-            share1[y, x] = weight1 / (weight0 + weight1)
-    return map0, map1, share1
+            move[0, x], move[1, x] = motion[y, x, 0], motion[y, x, 1]
+        _place(move, y, -tau, height, places[0, y], places[1, y], nearest0)
+        _place(move, y, rest, height, places[2, y], places[3, y], nearest1)
+        _look_up(flow01, nearest0, np.float32(1), found0)
+        _look_up(flow10, nearest1, np.float32(-1), found1)
+        _weigh(places[0, y], places[1, y], height, move, rest, found0)
+        _weigh(places[2, y], places[3, y], height, move, tau, found1)
+        for x in range(width):
+            share1[y, x] = found1[0, x] / (found0[0, x] + found1[0, x])
 
 
 @njit(cache=True, nogil=True)
-def _seen(flow, x, y, dx, dy):
-    """Weight of a frame in which a point should lie at (x, y) and move by (dx, dy), from the motion found there."""
-    if _outside(x, y, flow.shape[0], flow.shape[1]):
-        return _OUTSIDE_SHARE
-    half = np.float32(0.5)
-    row, column = min(int(y + half), flow.shape[0] - 1), min(int(x + half), flow.shape[1] - 1)
-    error_x, error_y = flow[row, column, 0] - dx, flow[row, column, 1] - dy
-    scale = _HIDDEN_PX2 + _HIDDEN_PART * (dx * dx + dy * dy)
-    fit = scale / (scale + error_x * error_x + error_y * error_y)
-    return _HIDDEN_SHARE + fit * fit
+def _place(move, y, part, height, to_x, to_y, nearest):
+    """A row's positions moved by `part` of the motion, and the number of the pixel nearest to each."""
+    width = to_x.size
+    half, nothing = np.float32(0.5), np.float32(0)
+    last_x, last_y = np.float32(width - 1), np.float32(height - 1)
+    for x in range(width):
+        to_x[x] = np.float32(x) + part * move[0, x]
+        to_y[x] = np.float32(y) + part * move[1, x]
+    for x in range(width):
+        column = np.int32(min(max(to_x[x] + half, nothing), last_x))
+        row = np.int32(min(max(to_y[x] + half, nothing), last_y))
+        nearest[x] = row * np.int32(width) + column
+
+
+@njit(cache=True, nogil=True)
+def _look_up(flow, nearest, sign, found):
+    """The flow at the pixels of these numbers, times sign, into found (2, W)."""
+    flat = flow.reshape(-1, 2)
+    for x in range(nearest.size):
+        pixel = np.uint32(nearest[x])
+        found[0, x], found[1, x] = sign * flat[pixel, 0], sign * flat[pixel, 1]
+
+
+@_dividing
+def _weigh(to_x, to_y, height, move, nearness, found):
+    """Weight of a frame in which a row's points should lie at to_x, to_y and move by `move`, into found[0].
+
+    found (2, W): the motion that is there. The points count by nearness in time and by whether the motions agree.
+    """
+    width = to_x.size
+    low, right, bottom = np.float32(-0.5), np.float32(width - 0.5), np.float32(height - 0.5)
+    for x in range(width):
+        dx, dy = move[0, x], move[1, x]
+        error_x, error_y = found[0, x] - dx, found[1, x] - dy
+        scale = _HIDDEN_PX2 + _HIDDEN_PART * (dx * dx + dy * dy)
+        fit = scale / (scale + error_x * error_x + error_y * error_y)
+        found[0, x] = _HIDDEN_SHARE + fit * fit
+    for x in range(width):
+        inside = (to_x[x] >= low) & (to_x[x] <= right) & (to_y[x] >= low) & (to_y[x] <= bottom)
+        found[0, x] = nearness * (found[0, x] if inside else _OUTSIDE_SHARE)
 
 
 @njit(cache=True, nogil=True)

@@ -93,7 +93,7 @@ def _recording(path: Path) -> Description:
 def _clips(path: Path) -> Description:
     store = open_clips(path)
     numbers = range(len(store))
-    sizes = {store.sensorsize_facts(number) for number in numbers}
+    sizes = {store.sensor_size(number) for number in numbers}
     ends = [t[[0, -1]] for t in (store.events(number).t for number in numbers) if len(t)]
     times = [store.t_us(number) for number in numbers]
     events = None

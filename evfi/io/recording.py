@@ -88,7 +88,7 @@ class RecordingWriter:
 
     def add_array(self, name: str, values: NDArray) -> None:
         """Write one more array, such as `simulation/contrast_pos`."""
-        self._group.create_array(name, data=values, chunks=values.shape, compressors=codec())
+        self._group.create_array(name, data=values, chunks=values.shape, compressors=codec(values.dtype))
 
     def finish(self, attributes: dict[str, Any] | None = None) -> None:
         """Write what is left, the end of the index, and the attributes (conventions are added)."""

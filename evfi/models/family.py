@@ -15,6 +15,7 @@ from pydantic import Field
 from evfi.errors import UserError
 from evfi.options import Options
 from evfi.samples.options import AugmentOptions
+from evfi.simulation.options import SimulationOptions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,6 +41,11 @@ class Recipe(Options):
     )
     batch_size: Annotated[int, Gt(0)] = Field(description="the global batch, whatever the number of devices")
     augment: AugmentOptions = AugmentOptions()
+    online_simulation: SimulationOptions | None = Field(
+        default=None,
+        description="training samples of clips get events that are simulated anew every epoch, thresholds and noise "
+        "included, instead of the store's; validation keeps the store's",
+    )
     grad_clip: Annotated[float, Gt(0)] | None = Field(
         default=None, description="the gradient's norm over all parameters is cut down to this"
     )
@@ -162,7 +168,8 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
+        # a preset among the changes replaces all: its values would be hidden by the present ones
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and "preset" not in value:
             value = _merged(old, value)
         merged[key] = value
     return merged

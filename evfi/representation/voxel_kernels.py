@@ -6,6 +6,17 @@ from numpy.typing import NDArray
 
 
 @njit(cache=True, nogil=True)
+def add_event(position, row, column, on, grid):
+    """Add one event to its pixel of grid float64 (bins, H, W); position: its time in bins, [0, bins - 1)."""
+    low = int(position)
+    upper = position - low
+    sign = 1.0 if on else -1.0
+    grid[low, row, column] += sign * (1.0 - upper)
+    if low + 1 < grid.shape[0]:
+        grid[low + 1, row, column] += sign * upper
+
+
+@njit(cache=True, nogil=True)
 def add_pixel_events(
     x: NDArray[np.uint16],
     y: NDArray[np.uint16],
@@ -22,13 +33,7 @@ def add_pixel_events(
         time, column, row = t[i], x[i], y[i]
         if time < start_us or time >= end_us or column < 0 or column >= width or row < 0 or row >= height:
             continue
-        position = (time - start_us) * scale
-        low = int(position)
-        upper = position - low
-        sign = 1.0 if p[i] else -1.0
-        grid[low, row, column] += sign * (1.0 - upper)
-        if low + 1 < bins:
-            grid[low + 1, row, column] += sign * upper
+        add_event((time - start_us) * scale, row, column, p[i], grid)
 
 
 @njit(cache=True, nogil=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from evfi.io.clips import ClipStore, open_clips
 from evfi.io.recording import Recording, open_recording
 from evfi.samples.index import read_index
+from evfi.samples.online import OnlineSimulation
 from evfi.samples.sample import Image, Sample, as_rgb
 from evfi.types import Events
 
@@ -44,14 +45,17 @@ class SampleReader:
     def _columns(self) -> dict[str, NDArray[Any]]:
         return {str(name): self.table[name].to_numpy() for name in self.table.columns}
 
-    def at(self, position: int) -> Sample:
-        """The sample in the index's row at `position`."""
+    def at(self, position: int, online: OnlineSimulation | None = None) -> Sample:
+        """The sample in the index's row at `position`; `online` as in `read`."""
         # Not a pandas row: that takes 50 times longer, and its `clip` would be the method of that name.
-        return self.read(SimpleNamespace(**{name: column[position] for name, column in self._columns.items()}))
+        return self.read(SimpleNamespace(**{name: column[position] for name, column in self._columns.items()}), online)
 
-    def read(self, row: Any) -> Sample:
-        """The sample of a row (anything with the index's columns as attributes)."""
-        source = _ClipSource(self, row) if row.kind == "clip" else _RecordingSource(self, row)
+    def read(self, row: Any, online: OnlineSimulation | None = None) -> Sample:
+        """The sample of a row (anything with the index's columns as attributes).
+
+        online: where given, the events of clips are simulated anew by it; recordings keep their own.
+        """
+        source = _ClipSource(self, row, online) if row.kind == "clip" else _RecordingSource(self, row)
 
         def context(number: int) -> Image | None:
             return source.frame(number) if number >= 0 else None
@@ -82,8 +86,8 @@ class SampleReader:
 
 
 class _ClipSource:
-    def __init__(self, reader: SampleReader, row: Any) -> None:
-        self.reader, self.store, self.clip = reader, str(row.store), int(row.clip)
+    def __init__(self, reader: SampleReader, row: Any, online: OnlineSimulation | None) -> None:
+        self.reader, self.store, self.clip, self.online = reader, str(row.store), int(row.clip), online
         self.clips: ClipStore = reader.opened(self.store, open_clips)
 
     def frame(self, number: int) -> Image:
@@ -93,8 +97,11 @@ class _ClipSource:
     truth = frame
 
     def events(self, start_us: int, end_us: int) -> Events:
-        key = (self.store, self.clip, "events")
-        return self.reader.cached(key, lambda: self.clips.events(self.clip), _event_bytes).window(start_us, end_us)
+        key = (self.store, self.clip, "events", self.online)
+        return self.reader.cached(key, self._all_events, _event_bytes).window(start_us, end_us)
+
+    def _all_events(self) -> Events:
+        return self.clips.events(self.clip) if self.online is None else self.online.events(self.clips, self.clip)
 
 
 class _RecordingSource:

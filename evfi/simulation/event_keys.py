@@ -52,13 +52,27 @@ def _pack(x, y, t, p, start_us):
 
 
 @njit(cache=True, nogil=True)
+def parts_of(key):
+    """A key's microseconds after the start, y, x and p."""
+    after_us, y, x = key >> _TIME_SHIFT, (key >> _Y_SHIFT) & uint64(0xFFFF), (key >> _X_SHIFT) & uint64(0xFFFF)
+    return np.int64(after_us), np.int64(y), np.int64(x), (key & uint64(1)) == uint64(1)
+
+
+@njit(cache=True, nogil=True)
 def _unpack(keys, start_us, x, y, t, p):
     for i in range(keys.size):
-        key = keys[i]
-        x[i] = (key >> _X_SHIFT) & uint64(0xFFFF)
-        y[i] = (key >> _Y_SHIFT) & uint64(0xFFFF)
-        t[i] = start_us + np.int64(key >> _TIME_SHIFT)
-        p[i] = (key & uint64(1)) == uint64(1)
+        after_us, y[i], x[i], p[i] = parts_of(keys[i])
+        t[i] = start_us + after_us
+
+
+@njit(cache=True, nogil=True)
+def sort_within_pixels(keys):
+    """Put OFF before ON where a pixel has both in one microsecond, in keys as a kernel fills them, in place."""
+    for i in range(1, keys.size):
+        j = i
+        while j > 0 and keys[j - 1] == keys[j] + uint64(1) and keys[j] & uint64(1) == 0:
+            keys[j - 1], keys[j] = keys[j], keys[j - 1]
+            j -= 1
 
 
 @njit(cache=True, nogil=True)

@@ -1,7 +1,8 @@
 """From frames to log intensity, by way of table indices, so that every backend sees the same numbers.
 
 8-bit frames index a table of 256 logarithms. Frames in between (upsampled or rendered) are numbers in [0, 255]; they
-are rounded to 1/256 gray level and index a table of 65,281.
+are rounded to 1/256 gray level and index a table of 65,281. Colour becomes luminance first, as the file's values are
+(gamma-coded, as a rule); `gamma_to_linear` turns that luminance into light.
 """
 
 from dataclasses import dataclass
@@ -70,11 +71,20 @@ class LogTable:
     guess_scale: float
 
 
+def srgb_to_linear(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Light in [0, 1] of sRGB-coded values in [0, 1] (IEC 61966-2-1)."""
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
 @lru_cache(maxsize=8)
-def log_table(dtype: np.dtype, log_eps: float) -> LogTable:
-    """ln(I / 255 + log_eps) for every table index of a dtype (uint8: 256 entries, uint16: 65,281)."""
+def log_table(dtype: np.dtype, log_eps: float, gamma_to_linear: bool = False) -> LogTable:
+    """ln(I / 255 + log_eps) for every table index of a dtype (uint8: 256 entries, uint16: 65,281).
+
+    gamma_to_linear: the sRGB curve is undone before the logarithm.
+    """
     steps = 1 if dtype == np.uint8 else _FINE_STEPS
-    values = np.log(np.arange(_WHITE * steps + 1) / (_WHITE * steps) + log_eps)
+    intensity = np.arange(_WHITE * steps + 1) / (_WHITE * steps)
+    values = np.log((srgb_to_linear(intensity) if gamma_to_linear else intensity) + log_eps)
     bins = min(_GUESSES_PER_ENTRY * values.size, _MOST_GUESSES)
     scale = bins / float(values[-1] - values[0])
     guess = np.searchsorted(values, values[0] + np.arange(bins) / scale)

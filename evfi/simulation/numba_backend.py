@@ -24,9 +24,7 @@ def advance(model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArra
     indices: (n + 1, H, W) uint8 or uint16 into the table, the first frame being the one that `state` stands at;
     t_us: (n + 1,) increasing, in all at most LONGEST_US.
     """
-    indices = np.ascontiguousarray(indices)
-    fill = (_noisy_fill if model.noisy else _quiet_fill)(model, state, indices, t_us, table)
-    room = indices.shape[2] * _most_events_of_a_pixel(model, t_us, table)
+    fill, room = filling(model, state, indices, t_us, table)
     keys = np.empty(indices[0].size * _FIRST_EVENTS_PER_PIXEL + room, np.uint64)
     position = np.zeros(3, np.int64)
     while not fill(keys, room, position):
@@ -38,20 +36,46 @@ def advance(model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArra
     return events_of(keys, int(t_us[0]), model.sensor_size)
 
 
+def filling(
+    model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable
+) -> tuple[Callable[..., bool], int]:
+    """The kernel of these intervals as `fill(keys, room, position)`, and the room that it asks for.
+
+    It fills `keys` from position[2] on, row by row, each pixel's events in time, and returns False when fewer than
+    `room` places are left: call it again with more places, or with position[2] = 0 when those keys are done with.
+    Arguments as `advance`; `state.interval` is the caller's to move.
+    """
+    indices = np.ascontiguousarray(indices)
+    fill = (_noisy_fill if model.noisy else _quiet_fill)(model, state, indices, t_us, table)
+    return fill, indices.shape[2] * _most_events_of_a_pixel(model, t_us, table)
+
+
 def _quiet_fill(
     model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable
 ) -> Callable[..., bool]:
     if state.quiet is None:
-        low, high = np.empty_like(indices[0]), np.empty_like(indices[0])
-        kernels.quiet_range(
-            state.level, model.contrast_pos, model.contrast_neg, table.values, table.guess, table.guess_scale, low, high
-        )
-        state.quiet = low, high
+        state.quiet = _first_quiet_range(model, indices[0], table)
     return partial(
         kernels.fill_quiet, indices, t_us, state.origin_us, table.values, table.guess, table.guess_scale,
         model.contrast_pos, model.contrast_neg, _by_level(model), model.refractory_ticks, state.level, state.last_tick,
         *state.quiet,
     )  # fmt: skip
+
+
+def _first_quiet_range(model: PixelModel, first: NDArray, table: LogTable) -> tuple[NDArray, NDArray]:
+    """The gray values (H, W) between which each pixel stays silent after the first frame, whose values are its levels.
+
+    Where all pixels are alike there are only as many answers as table entries.
+    """
+    alike = all(contrast.strides == (0, 0) for contrast in (model.contrast_pos, model.contrast_neg))
+    by_entry = alike and table.values.size < first.size
+    level = table.values[None] if by_entry else table.values[first]
+    pos, neg = model.contrast_pos, model.contrast_neg
+    if by_entry:
+        pos, neg = (np.broadcast_to(contrast.flat[0], level.shape) for contrast in (pos, neg))
+    low, high = np.empty(level.shape, first.dtype), np.empty(level.shape, first.dtype)
+    kernels.quiet_range(level, pos, neg, table.values, table.guess, table.guess_scale, low, high)
+    return (low[0][first], high[0][first]) if by_entry else (low, high)
 
 
 def _noisy_fill(

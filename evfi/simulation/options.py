@@ -19,6 +19,9 @@ MIN_CONTRAST = 0.001
 
 Threshold = Annotated[float, Field(ge=MIN_CONTRAST)]
 
+UPSAMPLERS = ("none", "linear", "dis")
+"""Upsamplers that are known by name; any other is a TorchScript file."""
+
 
 class UniformDraw(Options):
     """A contrast threshold drawn once per clip from U(low, high); log-intensity units."""
@@ -129,7 +132,12 @@ class SimulationOptions(Options):
     contrast_neg: Threshold | DependentDraw = RatioDraw(mean=1.0, sigma=0.1, low=0.02, high=0.5)
     refractory_us: int = Field(default=100, ge=0)
     log_eps: float = Field(default=1e-3, gt=0, le=1)
-    upsample: Literal["none", "linear", "dis"] = "dis"
+    upsample: str = "dis"
+    """One of UPSAMPLERS, or the path of a TorchScript file (evfi.simulation.torchscript says what it must hold)."""
+
+    gamma_to_linear: bool = False
+    """Undo the sRGB curve before the logarithm, so that events follow light; off, they follow the file's values."""
+
     max_subframes: PositiveInt = 16
     backend: Literal["numba", "reference", "torch", "esim_torch", "auto"] = "numba"
     """What computes; numba, reference and torch give the same events. `auto`: numba on the CPU, else torch."""
@@ -145,6 +153,13 @@ class SimulationOptions(Options):
         """Said here in one line; the union would say it once for each of its members."""
         if isinstance(given, int | float) and not given >= MIN_CONTRAST:
             raise ValueError(f"a contrast threshold must be at least {MIN_CONTRAST}, got {given}")
+        return given
+
+    @field_validator("upsample")
+    @classmethod
+    def _name_or_file(cls, given: str) -> str:
+        if given not in UPSAMPLERS and not set(given) & {".", "/"}:
+            raise ValueError(f"expected {', '.join(UPSAMPLERS)} or the path of a TorchScript file, got {given!r}")
         return given
 
     @model_validator(mode="before")

@@ -16,7 +16,7 @@ from evfi.progress import tracked
 from evfi.provenance import digest_bytes, item_seed
 from evfi.simulation.backends import resolved
 from evfi.simulation.intensity import luminance
-from evfi.simulation.options import SIMULATION_ALGO_VERSION, SimulationOptions
+from evfi.simulation.options import SIMULATION_ALGO_VERSION, UPSAMPLERS, SimulationOptions
 from evfi.simulation.simulate import Simulator
 from evfi.types import Events, SensorSize
 
@@ -48,14 +48,14 @@ def simulate_shard(clips: Path, root: Path, out: Path, options: SimulationOption
             clip_ids, label=f"simulating {clips.name}", unit="clip", made=lambda: events, made_unit="events"
         )
         for clip_id in shown:
-            clip, over = simulate_clip(root, clip_id, options, item_seed(seed, clip_id))
+            clip, over = simulate_clip(root, clip_id, options, clip_seed(seed, clip_id))
             steps.append(clip.subframes)
             bounded.append(over)
             events += len(clip.events)
             yield clip
 
     receipt = write_clip_store(
-        out, simulated(), algo_version=SIMULATION_ALGO_VERSION, seed=seed, options=options.model_dump(mode="json")
+        out, simulated(), algo_version=SIMULATION_ALGO_VERSION, seed=seed, options=_recorded(options)
     )
     all_steps = np.concatenate(steps)
     log.info(
@@ -64,6 +64,11 @@ def simulate_shard(clips: Path, root: Path, out: Path, options: SimulationOption
         sum(bounded), all_steps.size,
     )  # fmt: skip
     return receipt
+
+
+def clip_seed(seed: int, clip_id: str) -> int:
+    """The seed of one clip in a data set of that seed."""
+    return item_seed(seed, clip_id)
 
 
 def simulate_clip(root: Path, clip_id: str, options: SimulationOptions, seed: int) -> tuple[Clip, int]:
@@ -87,6 +92,16 @@ def simulate_clip(root: Path, clip_id: str, options: SimulationOptions, seed: in
         pixel_contrast=(pixels.contrast_pos, pixels.contrast_neg) if options.noise.threshold_sigma > 0 else None,
     )
     return clip, simulator.bounded
+
+
+def _recorded(options: SimulationOptions) -> dict[str, Any]:
+    """The options for the receipt; of an upsampler file its digest too, for the path does not say what is in it."""
+    recorded = options.model_dump(mode="json")
+    if options.upsample not in UPSAMPLERS:
+        from evfi.simulation.torchscript import upsampler_digest  # loads torch
+
+        recorded["upsample_sha256"] = upsampler_digest(options)
+    return recorded
 
 
 def _read_gray(clip_id: str, paths: list[Path]) -> tuple[NDArray[np.uint8], list[str]]:

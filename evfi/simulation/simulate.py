@@ -128,7 +128,7 @@ class Simulator:
         if end_us - start_us > LONGEST_US:
             raise UserError(f"two frames at {start_us} and {end_us} us lie more than {LONGEST_US} us apart: cut there")
         indices = table_indices(gray)
-        table = log_table(indices.dtype, self.options.log_eps)
+        table = log_table(indices.dtype, self.options.log_eps, self.options.gamma_to_linear)
         if self._state is None:
             self._state = PixelState.at_first_frame(self.pixels, table.values[indices[0]], start_us)
         events = self.advance(self.pixels, self._state, indices, t_us, table)

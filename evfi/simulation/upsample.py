@@ -3,8 +3,9 @@
 They live in memory only and are never a ground truth.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +42,19 @@ class Interval:
 class Upsampler:
     """Fills the interval between two frames.
 
-    method: `dis` moves the frames along the flow, `linear` only blends them. max_subframes: most steps an interval is
-    cut into. flow: where motion comes from, for the number of steps too (default: DIS).
+    method: `dis` moves the frames along the flow, `linear` only blends them; any other is the path of a TorchScript
+    file. max_subframes: most steps an interval is cut into. flow: where motion comes from, for the number of steps with
+    every method (default: DIS).
+
+    Raises:
+        MissingInputError, InputFileError: there is no such TorchScript file, or it cannot be read.
     """
 
-    def __init__(self, method: Literal["dis", "linear"], max_subframes: int, flow: FlowProvider | None = None) -> None:
+    def __init__(self, method: str, max_subframes: int, flow: FlowProvider | None = None) -> None:
         self.method = method
         self.max_subframes = max_subframes
         self._flow = flow or DisFlow()
+        self._learned = None if method in ("dis", "linear") else _learned(Path(method))
 
     def between(self, before: NDArray, after: NDArray, start_us: int, end_us: int) -> Interval:
         """The interval between two gray frames (H, W), uint8 or float in [0, 255]; its frames are float32.
@@ -66,9 +72,17 @@ class Upsampler:
         if self.method == "linear":
             weight = taus.astype(np.float32)[:, None, None]
             gray[1:-1] = (1 - weight) * gray[0] + weight * gray[-1]
+        elif self._learned is not None:
+            gray[1:-1] = self._learned(before, after, taus.tolist())
         elif steps > 1:
-            gray[1:-1] = interpolate_pair(before, after, flow01, flow10, taus.tolist(), hedge=0.0)
+            interpolate_pair(before, after, flow01, flow10, taus.tolist(), hedge=0.0, out=gray[1:-1])
         return Interval(gray, t_us, wanted)
+
+
+def _learned(path: Path) -> Callable[[NDArray, NDArray, Sequence[float]], NDArray[np.float32]]:
+    from evfi.simulation.torchscript import TorchScriptInterpolator  # the others need no torch, which loads slowly
+
+    return TorchScriptInterpolator(path)
 
 
 def _largest(flow: NDArray[np.float32]) -> float:

@@ -17,6 +17,7 @@ from evfi.errors import EvfiError
 from evfi.models.batch import Batch
 from evfi.models.family import Family, Recipe
 from evfi.samples.augment import augment
+from evfi.samples.online import OnlineSimulation
 from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
 from evfi.training.options import Runtime
@@ -36,12 +37,16 @@ class DrawnSamples(Dataset[Batch | EvfiError]):
 
     def __getitem__(self, draw: int) -> Batch | EvfiError:
         try:
-            sample = self.reader.at(self.draws.position(draw))
+            sample = self.reader.at(self.draws.position(draw), self._online(draw))
             step = draw // self.recipe.batch_size
             changed = augment(sample, self.recipe.augment, self.draws.generator(draw), step=step)
             return self.family.prepare(changed)
         except EvfiError as error:
             return error
+
+    def _online(self, draw: int) -> OnlineSimulation | None:
+        options = self.recipe.online_simulation
+        return options and OnlineSimulation.of_epoch(options, self.recipe.seed, self.draws.epoch(draw))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,10 @@ class Draws:
         epoch, place = divmod(draw, len(self.positions))
         return int(self.positions[_order(self.seed, epoch, len(self.positions))[place]])
 
+    def epoch(self, draw: int) -> int:
+        """Which pass over the samples a draw belongs to, from 0."""
+        return draw // len(self.positions)
+
     def generator(self, draw: int) -> np.random.Generator:
         """The random numbers of a draw, for its augmentation."""
         return np.random.default_rng(item_seed(self.seed, "draw", draw))

@@ -127,3 +127,20 @@ def test_chunks_are_upsampled_like_the_whole_and_both_backends_agree(upsample):
     assert len(whole) > 100
     for name in ("x", "y", "t", "p"):
         np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name))
+
+
+def _psnr(found, truth):
+    return 10 * np.log10(255**2 / np.mean((found.astype(np.float64) - truth) ** 2))
+
+
+def test_seven_of_eight_real_frames_come_back_better_by_flow_than_by_a_plain_blend(real_data):
+    """240 frames per second at 480x270; `make bench` prints the figures of the full one."""
+    paths = [real_data / "gopro240" / f"{number:06d}.png" for number in range(1, 10)]
+    frames = [cv2.resize(cv2.imread(str(path), 0), (480, 270), interpolation=cv2.INTER_AREA) for path in paths]
+    psnr = {}
+    for method in ("dis", "linear"):
+        interval = Upsampler(method, 8).between(frames[0], frames[8], 0, 8_000)
+        assert interval.t_us.tolist() == list(range(0, 9_000, 1_000))
+        psnr[method] = np.mean([_psnr(interval.gray[k], frames[k]) for k in range(1, 8)])
+    print(psnr)
+    assert psnr["dis"] > psnr["linear"] + 5
