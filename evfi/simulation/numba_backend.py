@@ -54,7 +54,7 @@ def _quiet_fill(
     model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable
 ) -> Callable[..., bool]:
     if state.quiet is None:
-        state.quiet = _first_quiet_range(model, indices[0], table)
+        state.quiet = _first_quiet_range(model, state.level, indices[0], table)
     return partial(
         kernels.fill_quiet, indices, t_us, state.origin_us, table.values, table.guess, table.guess_scale,
         model.contrast_pos, model.contrast_neg, _by_level(model), model.refractory_ticks, state.level, state.last_tick,
@@ -62,14 +62,16 @@ def _quiet_fill(
     )  # fmt: skip
 
 
-def _first_quiet_range(model: PixelModel, first: NDArray, table: LogTable) -> tuple[NDArray, NDArray]:
-    """The gray values (H, W) between which each pixel stays silent after the first frame, whose values are its levels.
+def _first_quiet_range(
+    model: PixelModel, level: NDArray[np.float64], first: NDArray, table: LogTable
+) -> tuple[NDArray, NDArray]:
+    """The gray values (H, W) between which each pixel stays silent, after the first frame.
 
-    Where all pixels are alike there are only as many answers as table entries.
+    Where all pixels are alike and stand at that frame's values, there are only as many answers as table entries.
     """
     alike = all(contrast.strides == (0, 0) for contrast in (model.contrast_pos, model.contrast_neg))
-    by_entry = alike and table.values.size < first.size
-    level = table.values[None] if by_entry else table.values[first]
+    by_entry = alike and table.values.size < first.size and np.array_equal(level, table.values[first])
+    level = table.values[None] if by_entry else level
     pos, neg = model.contrast_pos, model.contrast_neg
     if by_entry:
         pos, neg = (np.broadcast_to(contrast.flat[0], level.shape) for contrast in (pos, neg))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import zarr
 
-from evfi.errors import InputFileError, MissingInputError, OutputError, UserError
+from evfi.errors import MissingInputError, OutputError, UserError
 from evfi.io.event_files import read_event_file
 from evfi.io.export import export
 from evfi.io.images import read_image
@@ -202,7 +202,7 @@ def test_what_cannot_be_exported_is_one_line(tmp_path):
     cases = [
         (source, "r.avi", UserError, r"must have \.aedat4, \.h5, \.npz, no ending \(a folder\) or \.mp4"),
         (tmp_path / "none.zarr", "r.npz", MissingInputError, "no recording at"),
-        (tmp_path / "file", "r.npz", InputFileError, "neither a recording store"),
+        (tmp_path / "file", "r.npz", UserError, "no recording that evfi can read"),
         (source, "file/r.npz", OutputError, "cannot write"),
         (source, "r.zarr", UserError, "must have"),
     ]

@@ -7,8 +7,9 @@ from evfi.provenance import digest_array
 from evfi.simulation.options import SIMULATION_ALGO_VERSION, NoiseOptions, SimulationOptions
 from evfi.simulation.simulate import simulate
 
-# Made by version 1 as it was released first (commit f77e928): number of events, digest of their columns.
-VERSION = 1
+# Made by version 1 as it was released first (commit f77e928): number of events, digest of their columns. Version 2
+# changed how stores hold them, and no event.
+VERSION = 2
 EVENTS = {
     "evtexture": (4533, "5869fa5aef0652b9b5c649eb5c2e7d10e57cc5879b7505012652bba29f94200b"),
     "e2vid": (5913, "62694dc01fad51e6fdc145b4bf2f466ffadfd96e4e252701a3aafb834b66d6e0"),
