@@ -54,7 +54,7 @@ def _quiet_fill(
     model: PixelModel, state: PixelState, indices: NDArray, t_us: NDArray[np.int64], table: LogTable
 ) -> Callable[..., bool]:
     if state.quiet is None:
-        state.quiet = _first_quiet_range(model, indices[0], table)
+        state.quiet = _first_quiet_range(model, state.level, indices[0], table)
     return partial(
         kernels.fill_quiet, indices, t_us, state.origin_us, table.values, table.guess, table.guess_scale,
         model.contrast_pos, model.contrast_neg, _by_level(model), model.refractory_ticks, state.level, state.last_tick,
@@ -62,16 +62,18 @@ def _quiet_fill(
     )  # fmt: skip
 
 
-def _first_quiet_range(model: PixelModel, first: NDArray, table: LogTable) -> tuple[NDArray, NDArray]:
-    """The gray values (H, W) between which each pixel stays silent after the first frame, whose values are its levels.
+def _first_quiet_range(
+    model: PixelModel, level: NDArray[np.float64], first: NDArray, table: LogTable
+) -> tuple[NDArray, NDArray]:
+    """The gray values (H, W) between which each pixel stays silent after the frame `first`, at which it has `level`.
 
-    Where all pixels are alike there are only as many answers as table entries.
+    Where all pixels are alike and the frame has just set their levels, there are only as many answers as table entries.
     """
-    alike = all(contrast.strides == (0, 0) for contrast in (model.contrast_pos, model.contrast_neg))
-    by_entry = alike and table.values.size < first.size
-    level = table.values[None] if by_entry else table.values[first]
     pos, neg = model.contrast_pos, model.contrast_neg
+    alike = all(contrast.strides == (0, 0) for contrast in (pos, neg)) and table.values.size < first.size
+    by_entry = alike and np.array_equal(level, table.values[first])
     if by_entry:
+        level = table.values[None]
         pos, neg = (np.broadcast_to(contrast.flat[0], level.shape) for contrast in (pos, neg))
     low, high = np.empty(level.shape, first.dtype), np.empty(level.shape, first.dtype)
     kernels.quiet_range(level, pos, neg, table.values, table.guess, table.guess_scale, low, high)
