@@ -65,15 +65,15 @@ def _quiet_fill(
 def _first_quiet_range(
     model: PixelModel, level: NDArray[np.float64], first: NDArray, table: LogTable
 ) -> tuple[NDArray, NDArray]:
-    """The gray values (H, W) between which each pixel stays silent, after the first frame.
+    """The gray values (H, W) between which each pixel stays silent after the frame `first`, at which it has `level`.
 
-    Where all pixels are alike and stand at that frame's values, there are only as many answers as table entries.
+    Where all pixels are alike and the frame has just set their levels, there are only as many answers as table entries.
     """
-    alike = all(contrast.strides == (0, 0) for contrast in (model.contrast_pos, model.contrast_neg))
-    by_entry = alike and table.values.size < first.size and np.array_equal(level, table.values[first])
-    level = table.values[None] if by_entry else level
     pos, neg = model.contrast_pos, model.contrast_neg
+    alike = all(contrast.strides == (0, 0) for contrast in (pos, neg)) and table.values.size < first.size
+    by_entry = alike and np.array_equal(level, table.values[first])
     if by_entry:
+        level = table.values[None]
         pos, neg = (np.broadcast_to(contrast.flat[0], level.shape) for contrast in (pos, neg))
     low, high = np.empty(level.shape, first.dtype), np.empty(level.shape, first.dtype)
     kernels.quiet_range(level, pos, neg, table.values, table.guess, table.guess_scale, low, high)

@@ -132,7 +132,7 @@ class SimulationOptions(Options):
     contrast_neg: Threshold | DependentDraw = RatioDraw(mean=1.0, sigma=0.1, low=0.02, high=0.5)
     refractory_us: int = Field(default=100, ge=0)
     log_eps: float = Field(default=1e-3, gt=0, le=1)
-    upsample: str = "dis"
+    upsample: str = Field(default="dis", examples=[*UPSAMPLERS, "a TorchScript file"])
     """One of UPSAMPLERS, or the path of a TorchScript file (evfi.simulation.torchscript says what it must hold)."""
 
     gamma_to_linear: bool = False

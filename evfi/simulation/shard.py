@@ -16,8 +16,9 @@ from evfi.progress import tracked
 from evfi.provenance import digest_bytes, item_seed
 from evfi.simulation.backends import resolved
 from evfi.simulation.intensity import luminance
-from evfi.simulation.options import SIMULATION_ALGO_VERSION, UPSAMPLERS, SimulationOptions
+from evfi.simulation.options import SIMULATION_ALGO_VERSION, SimulationOptions
 from evfi.simulation.simulate import Simulator
+from evfi.simulation.upsample import recorded_options
 from evfi.types import Events, SensorSize
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def simulate_shard(clips: Path, root: Path, out: Path, options: SimulationOption
             yield clip
 
     receipt = write_clip_store(
-        out, simulated(), algo_version=SIMULATION_ALGO_VERSION, seed=seed, options=_recorded(options)
+        out, simulated(), algo_version=SIMULATION_ALGO_VERSION, seed=seed, options=recorded_options(options)
     )
     all_steps = np.concatenate(steps)
     log.info(
@@ -92,16 +93,6 @@ def simulate_clip(root: Path, clip_id: str, options: SimulationOptions, seed: in
         pixel_contrast=(pixels.contrast_pos, pixels.contrast_neg) if options.noise.threshold_sigma > 0 else None,
     )
     return clip, simulator.bounded
-
-
-def _recorded(options: SimulationOptions) -> dict[str, Any]:
-    """The options for the receipt; of an upsampler file its digest too, for the path does not say what is in it."""
-    recorded = options.model_dump(mode="json")
-    if options.upsample not in UPSAMPLERS:
-        from evfi.simulation.torchscript import upsampler_digest  # loads torch
-
-        recorded["upsample_sha256"] = upsampler_digest(options)
-    return recorded
 
 
 def _read_gray(clip_id: str, paths: list[Path]) -> tuple[NDArray[np.uint8], list[str]]:

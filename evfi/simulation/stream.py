@@ -17,6 +17,7 @@ from evfi.io.sinks.store import store_sink
 from evfi.progress import tracked
 from evfi.simulation.options import SIMULATION_ALGO_VERSION, SimulationOptions
 from evfi.simulation.simulate import Simulator
+from evfi.simulation.upsample import recorded_options
 from evfi.types import Events, Frames
 
 _SINKS = {
@@ -135,7 +136,7 @@ class _Run:
             "repairs": self.frames.repairs,
             "simulation": {
                 "algo_version": SIMULATION_ALGO_VERSION,
-                "options": simulator.options.model_dump(mode="json"),
+                "options": recorded_options(simulator.options),
                 "seed": seed,
                 "contrast_pos": simulator.contrast.pos,
                 "contrast_neg": simulator.contrast.neg,

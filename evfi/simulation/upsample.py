@@ -6,6 +6,7 @@ They live in memory only and are never a ground truth.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from evfi.flow.dis import DisFlow
 from evfi.flow.interpolate import interpolate_pair
 from evfi.flow.provider import FlowProvider
+from evfi.simulation.options import UPSAMPLERS, SimulationOptions
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -77,6 +79,16 @@ class Upsampler:
         elif steps > 1:
             interpolate_pair(before, after, flow01, flow10, taus.tolist(), hedge=0.0, out=gray[1:-1])
         return Interval(gray, t_us, wanted)
+
+
+def recorded_options(options: SimulationOptions) -> dict[str, Any]:
+    """The options for a receipt; of an upsampler file its digest too, for the path does not say what is in it."""
+    recorded = options.model_dump(mode="json")
+    if options.upsample not in UPSAMPLERS:
+        from evfi.simulation.torchscript import upsampler_digest  # loads torch
+
+        recorded["upsample_sha256"] = upsampler_digest(options)
+    return recorded
 
 
 def _learned(path: Path) -> Callable[[NDArray, NDArray, Sequence[float]], NDArray[np.float32]]:

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from evfi.errors import InputFileError, MissingInputError, UserError
+from evfi.provenance import digest_file
 from evfi.simulation.options import SimulationOptions
 from evfi.simulation.simulate import simulate
 from evfi.simulation.torchscript import TorchScriptInterpolator, upsampler_digest
-from evfi.simulation.upsample import Upsampler
+from evfi.simulation.upsample import Upsampler, recorded_options
 
 # torch.jit is in maintenance; files made by it are what users have
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
@@ -108,6 +109,14 @@ def test_files_that_are_absent_or_no_torchscript_are_refused_in_one_line(tmp_pat
 def test_a_word_that_is_neither_a_name_nor_a_path_is_refused_by_the_options():
     with pytest.raises(ValueError, match="expected none, linear, dis or the path of a TorchScript file, got 'liner'"):
         SimulationOptions(upsample="liner")
+
+
+def test_a_receipt_records_what_was_in_the_file(tmp_path):
+    path = saved(Blend(), tmp_path / "blend.pt")
+    options = SimulationOptions(upsample=str(path))
+    assert recorded_options(options) == options.model_dump(mode="json") | {"upsample_sha256": digest_file(path)}
+    plain = SimulationOptions()
+    assert recorded_options(plain) == plain.model_dump(mode="json")
 
 
 def test_the_digest_tells_one_file_from_another_under_the_same_name(tmp_path):

@@ -181,3 +181,12 @@ def test_frames_hours_apart_are_cut_into_stretches_without_a_trace():
     t_us = np.arange(5) * 2_000_000_000  # 33 minutes apart, more than one key can span in all
     options = SimulationOptions(preset="esim_py", noise=NoiseOptions(leak_rate_hz=0.001, jitter_us=40))
     assert_equal(simulate(frames, t_us, options), simulate(frames, t_us, options.replaced(backend="reference")))
+
+
+def test_frames_with_more_pixels_than_gray_values_give_the_references_events():
+    """There the compiled backend finds the first silent ranges by gray value, not by pixel."""
+    frames = np.random.default_rng(5).integers(0, 256, (3, 17, 31)).astype(np.uint8)
+    options = SimulationOptions(preset="esim_py", contrast_pos=0.13, contrast_neg=0.29)
+    found = simulate(frames, [0, 900, 2_000], options)
+    assert len(found) > 1_000
+    assert_equal(found, simulate(frames, [0, 900, 2_000], options.replaced(backend="reference")))

@@ -37,7 +37,9 @@ noises = st.builds(
     threshold_sigma=st.sampled_from([0.0, 0.05]),
     leak_rate_hz=st.sampled_from([0.0, 30.0]),
     shot_rate_hz=st.sampled_from([0.0, 20_000.0]),
+    cutoff_hz=st.sampled_from([0.0, 100.0]),
     jitter_us=st.sampled_from([0.0, 700.0]),
+    latency_us=st.sampled_from([0.0, 40.0]),
 )
 windows = st.lists(
     st.builds(
@@ -53,13 +55,14 @@ windows = st.lists(
 @exact
 @given(
     step_us=st.sampled_from([1, 3, 900, 8_000]), windows=windows, noise=noises, contrast=st.floats(0.02, 0.6),
-    backend=st.sampled_from(["numba", "reference"]), seed=st.integers(0, 2**63 - 1),
+    backend=st.sampled_from(["numba", "reference"]), law=st.sampled_from(["esim_py", "esim_torch"]),
+    seed=st.integers(0, 2**63 - 1),
 )  # fmt: skip
-def test_the_grids_equal_those_of_the_simulated_events(step_us, windows, noise, contrast, backend, seed):
+def test_the_grids_equal_those_of_the_simulated_events(step_us, windows, noise, contrast, backend, law, seed):
     frames = _flickering(seed=seed)
     t_us = np.arange(len(frames)) * step_us
     options = SimulationOptions(
-        preset="esim_py", contrast_pos=contrast, contrast_neg=contrast / 2, noise=noise, backend=backend
+        preset="esim_py", law=law, contrast_pos=contrast, contrast_neg=contrast / 2, noise=noise, backend=backend
     )
     found = simulate_voxels(frames, t_us, windows, options, seed=seed)
     _assert_equal(found, _by_way_of_events(frames, t_us, windows, options, seed))
