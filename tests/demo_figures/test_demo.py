@@ -17,16 +17,16 @@ def metrics() -> dict:
     return json.loads(path.read_text())
 
 
-# Missed so far, in red in the report and named in the README; the least that it must reach all the same (dB). The
-# tenfold training budget, which alone would excuse it, has not been run yet.
-KNOWN_RED = {("septuplets", 5, "im4", "blend"): 6.5}
+# Met with 0.01 dB to spare on the machine of docs/performance.md. Training is bit-equal on one machine type only, and on
+# another its rounding may cost a little: the least that is asked here (dB). The report says what was met in truth.
+LEAST = {("septuplets", 5, "im4", "blend"): 6.8}
 
 
-def test_every_goal_of_the_default_run_is_met_or_named_as_missed(metrics: dict) -> None:
+def test_every_goal_of_the_default_run_is_met(metrics: dict) -> None:
     assert len(metrics["goals"]) == 5
     missed = []
     for goal in metrics["goals"]:
-        least = KNOWN_RED.get((goal["dataset"], goal["skip"], goal["target"], goal["versus"]), goal["minimum"])
+        least = LEAST.get((goal["dataset"], goal["skip"], goal["target"], goal["versus"]), goal["minimum"])
         name = (
             f"{goal['dataset']} {goal['protocol']}{goal['skip']} {goal['target']}: {goal['method']} - {goal['versus']}"
         )
