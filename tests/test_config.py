@@ -13,7 +13,7 @@ TREE = {"root": "v", "train_list": "a", "test_list": "b", "train_clips": 600, "t
 
 def test_the_default_run_is_valid_and_changes_only_what_it_names_in_the_papers_recipe() -> None:
     config = read_config(REPOSITORY / "config" / "config.yaml")
-    recipe = config.recipe("timelens", "attention")
+    recipe = config.recipe("timelens", "synthesis")
     assert recipe.batch_size == 8
     assert recipe.epochs == 27
 

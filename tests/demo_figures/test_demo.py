@@ -17,8 +17,8 @@ def metrics() -> dict:
     return json.loads(path.read_text())
 
 
-# Met with 0.01 dB to spare on the machine of docs/performance.md. Training is bit-equal on one machine type only, and on
-# another its rounding may cost a little: the least that is asked here (dB). The report says what was met in truth.
+# Met with 0.01 dB to spare on the machine of docs/performance.md. Training is bit-equal on one machine type only, and
+# the rounding of another may cost a little: the least that is asked here (dB). The report says what was met.
 LEAST = {("septuplets", 5, "im4", "blend"): 6.8}
 
 
