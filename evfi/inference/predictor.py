@@ -15,6 +15,7 @@ from evfi.models.family import Family
 from evfi.models.weights import LoadedModel, load_model
 from evfi.nn.device import device_named
 from evfi.options import Options
+from evfi.samples.needs import Needs
 from evfi.samples.sample import Sample
 
 FloatFrame = NDArray[np.float32]
@@ -56,6 +57,16 @@ class Predictor:
     def label(self) -> str:
         """The family's name in reports."""
         return self._loaded.family.label
+
+    @property
+    def needs(self) -> Needs:
+        """What its samples must bring beside boundary frames and events."""
+        return self._loaded.family.needs
+
+    @property
+    def intermediates(self) -> tuple[str, ...]:
+        """Names of the images that a prediction shows on the way to its frame."""
+        return self._loaded.family.intermediates
 
     @property
     def options(self) -> Options:
