@@ -17,7 +17,8 @@ class ConvLSTM(nn.Module):
     """A sequence (B, T, in_channels, H, W) to the hidden states (B, T, hidden_channels, H, W), all in (-1, 1).
 
     The input's part of all gates is computed at once for every step; only the hidden state's part waits for the step
-    before it, and the first step, whose state is zero, does without.
+    before it, and the first step, whose state is zero, does without. In memory the steps of all sequences lie together
+    (time first), so that each step is a whole piece; `in_time_order` gives such a view of a folded batch.
     """
 
     def __init__(
@@ -40,18 +41,19 @@ class ConvLSTM(nn.Module):
         self.peepholes = nn.Parameter(torch.zeros(3, hidden_channels, 1, 1)) if peephole else None
 
     def forward(self, sequence: Sequence) -> Hidden:
-        from_input = F.conv2d(
-            sequence.flatten(0, 1), self.gates.weight[:, : self.in_channels], self.gates.bias, padding=self._padding
+        # Copied once: a slice of the weights would be made contiguous again at every step.
+        of_input, of_state = (
+            part.clone() for part in self.gates.weight.split((self.in_channels, self.hidden_channels), dim=1)
         )
-        steps = from_input.unflatten(0, sequence.shape[:2]).unbind(1)
-        hidden = torch.stack(self._states(steps), dim=1)
-        if not self.bidirectional:
-            return hidden
-        return (hidden + torch.stack(self._states(steps[::-1])[::-1], dim=1)) / 2
+        from_input = F.conv2d(folded(sequence), of_input, self.gates.bias, padding=self._padding)
+        steps = from_input.chunk(sequence.shape[1])
+        hidden = torch.cat(self._states(steps, of_state))
+        if self.bidirectional:
+            hidden = (hidden + torch.cat(self._states(steps[::-1], of_state)[::-1])) / 2
+        return in_time_order(hidden, sequence.shape[1])
 
-    def _states(self, steps: tuple[Tensor, ...]) -> list[Tensor]:
+    def _states(self, steps: tuple[Tensor, ...], of_state: Tensor) -> list[Tensor]:
         """Hidden states of all steps, from the input's part of their gates."""
-        of_state = self.gates.weight[:, self.in_channels :]
         hidden = cell = None
         states = []
         for from_input in steps:
@@ -76,6 +78,16 @@ class ConvLSTM(nn.Module):
         return self.gates.kernel_size[0] // 2
 
 
+def folded(sequence: Sequence) -> Float[Tensor, "n c h w"]:
+    """Time in the batch, all first steps first; without a copy where memory has that order."""
+    return sequence.transpose(0, 1).flatten(0, 1)
+
+
+def in_time_order(images: Float[Tensor, "n c h w"], length: int) -> Sequence:
+    """What was folded, as sequences of that length again; a view."""
+    return images.unflatten(0, (length, -1)).transpose(0, 1)
+
+
 def plain_states(layer: ConvLSTM, sequence: Sequence) -> Hidden:
     """What `layer(sequence)` gives, step by step by the equations: states of zeros, one convolution of [x_t ; h]."""
     forwards = _plain_direction(layer, sequence)
@@ -87,12 +99,14 @@ def plain_states(layer: ConvLSTM, sequence: Sequence) -> Hidden:
 def _plain_direction(layer: ConvLSTM, sequence: Sequence) -> Hidden:
     batch, _, _, height, width = sequence.shape
     hidden = cell = sequence.new_zeros(batch, layer.hidden_channels, height, width)
-    w_i, w_f, w_o = (0.0, 0.0, 0.0) if layer.peepholes is None else layer.peepholes
     states = []
     for x in sequence.unbind(1):
         a_i, a_f, a_g, a_o = layer.gates(torch.cat((x, hidden), dim=1)).chunk(4, dim=1)
-        i, f, g = torch.sigmoid(a_i + w_i * cell), torch.sigmoid(a_f + w_f * cell), torch.tanh(a_g)
-        cell = f * cell + i * g
-        hidden = torch.sigmoid(a_o + w_o * cell) * torch.tanh(cell)
+        if layer.peepholes is not None:
+            a_i, a_f = a_i + layer.peepholes[0] * cell, a_f + layer.peepholes[1] * cell
+        cell = torch.sigmoid(a_f) * cell + torch.sigmoid(a_i) * torch.tanh(a_g)
+        if layer.peepholes is not None:
+            a_o = a_o + layer.peepholes[2] * cell
+        hidden = torch.sigmoid(a_o) * torch.tanh(cell)
         states.append(hidden)
     return torch.stack(states, dim=1)

@@ -1,6 +1,7 @@
 """The synthesis network: a U-Net whose encoder carries four frames through time, and their residual to the average.
 
-Time is folded into the batch everywhere but in the ConvLSTM layers. Convolutions pad with zeros; skips are added.
+Time is folded into the batch (time first) everywhere but in the ConvLSTM layers. Convolutions pad with zeros; skips
+are added.
 """
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from evfi.models.convlstm.manifest import ConvLSTMOptions
-from evfi.models.convlstm.recurrent import ConvLSTM
+from evfi.models.convlstm.recurrent import ConvLSTM, folded, in_time_order
 
 _MOST_GROUPS = 8
 Frames = Float[Tensor, "b t c h w"]
@@ -35,11 +36,11 @@ class EncodingBlock(nn.Module):
         self.norm2 = None if options.reference_exact else _norm(out_channels, options)
 
     def forward(self, frames: Frames) -> tuple[Float[Tensor, "b t d h2 w2"], Float[Tensor, "n d h w"]]:
-        hidden = self.recurrent(frames).flatten(0, 1)
+        hidden = folded(self.recurrent(frames))
         skip = self.conv(_activated(self.norm1(hidden)))
         if self.norm2 is not None:
             skip = _activated(self.norm2(skip))
-        return F.max_pool2d(skip, 2).unflatten(0, frames.shape[:2]), skip
+        return in_time_order(F.max_pool2d(skip, 2), frames.shape[1]), skip
 
 
 class DecodingBlock(nn.Module):
@@ -89,11 +90,11 @@ class Synthesis(nn.Module):
         for encode in self.encoder:
             encoded, skip = encode(encoded)
             skips.append(skip)
-        decoded = self.bottleneck(encoded.flatten(0, 1))
+        decoded = self.bottleneck(folded(encoded))
         for decode in self.decoder:
             decoded = decode(decoded, skips.pop())
         # Temporal collapse: the time steps side by side, in their order, along the channels.
-        joined = decoded.unflatten(0, frames.shape[:2]).flatten(1, 2)
+        joined = in_time_order(decoded, frames.shape[1]).flatten(1, 2)
         # Under autocast, too: bfloat16 would round the residual to 1/256 of its value.
         with torch.autocast(joined.device.type, enabled=False):
             return self.tail(joined.to(frames.dtype))[..., :height, :width]
@@ -102,8 +103,8 @@ class Synthesis(nn.Module):
         bottom, right = (-side % self.multiple for side in frames.shape[-2:])
         if not bottom and not right:
             return frames
-        padded = F.pad(frames.flatten(0, 1), (0, right, 0, bottom), mode="replicate")
-        return padded.unflatten(0, frames.shape[:2])
+        padded = F.pad(folded(frames), (0, right, 0, bottom), mode="replicate")
+        return in_time_order(padded, frames.shape[1])
 
 
 def _pair(in_channels: int, between: int, out_channels: int, options: ConvLSTMOptions) -> nn.Sequential:
