@@ -66,14 +66,14 @@ def evaluate(
         OutputError: `out` cannot be written.
     """
     options = options or EvaluationOptions()
-    reader = SampleReader(index)
-    rows = rows_to_measure(reader.table)
     cv2.setNumThreads(1)
     if weights is None:
         name, contestant = BASELINES_NAME, Baselines(options)
     else:
         predictor = load_predictor(weights, device=device, threads=options.threads, batch_size=options.batch_size)
         name, contestant = predictor.family, FamilyContestant(predictor)
+    reader = SampleReader(index, needs=contestant.needs)
+    rows = rows_to_measure(reader.table)
     chosen = chosen_rows(rows, options.pictures_per_protocol)
     with writing(out) as partial:
         partial.mkdir()

@@ -7,7 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evfi.inference.predictor import Predictor
+from evfi.evaluation.protocols import NOT_PREDICTED
+from evfi.inference.predictor import Prediction, Predictor
+from evfi.samples.needs import Needs
 from evfi.samples.sample import Sample
 
 
@@ -23,15 +25,23 @@ class Method:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Answer:
-    """A frame float32 (H, W, 3) in [0, 1]; `note` says where a method could not do what it is named for."""
+    """A frame float32 (H, W, 3) in [0, 1], or None where the method cannot predict this target.
+
+    `note` says why, or where a method could not do what it is named for.
+    """
 
     method: Method
-    frame: NDArray[np.float32]
+    frame: NDArray[np.float32] | None
     note: str = ""
 
 
 class Contestant(Protocol):
     """Anything that answers samples: the baselines, a network, later other people's results."""
+
+    @property
+    def needs(self) -> Needs:
+        """What its samples must bring beside boundary frames and events."""
+        ...
 
     def answers(self, samples: Sequence[Sample]) -> list[tuple[Answer, ...]]:
         """For each sample, an answer per method, always in the same order."""
@@ -44,16 +54,30 @@ class FamilyContestant:
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
         self.family = predictor.family
+        self._final = Method(name=self.family, label=self._predictor.label, family=self.family)
+
+    @property
+    def needs(self) -> Needs:
+        """What the family declares."""
+        return self._predictor.needs
 
     def answers(self, samples: Sequence[Sample]) -> list[tuple[Answer, ...]]:
-        final = Method(name=self.family, label=self._predictor.label, family=self.family)
-        return [
-            (
-                Answer(final, prediction.frame),
-                *(Answer(self._intermediate(name), frame) for name, frame in prediction.intermediates.items()),
-            )
-            for prediction in self._predictor.predict(samples)
-        ]
+        """Predictions; where a sample does not meet the family's needs, answers without a frame that say so."""
+        shortfalls = [self.needs.shortfall(sample.times) for sample in samples]
+        able = [sample for sample, shortfall in zip(samples, shortfalls, strict=True) if not shortfall]
+        predictions = iter(self._predictor.predict(able))
+        return [self._declined(shortfall) if shortfall else self._given(next(predictions)) for shortfall in shortfalls]
+
+    def _given(self, prediction: Prediction) -> tuple[Answer, ...]:
+        parts = prediction.intermediates.items()
+        return (
+            Answer(self._final, prediction.frame),
+            *(Answer(self._intermediate(name), frame) for name, frame in parts),
+        )
+
+    def _declined(self, shortfall: str) -> tuple[Answer, ...]:
+        methods = (self._final, *(self._intermediate(name) for name in self._predictor.intermediates))
+        return tuple(Answer(method, None, f"{NOT_PREDICTED}: {shortfall}") for method in methods)
 
     def _intermediate(self, name: str) -> Method:
         return Method(f"{self.family}/{name}", f"{self._predictor.label}: {name}", self.family, is_intermediate=True)

@@ -15,6 +15,7 @@ from evfi.models.family import Family
 from evfi.models.weights import LoadedModel, load_model
 from evfi.nn.device import device_named
 from evfi.options import Options
+from evfi.samples.needs import TAU_TOLERANCE, Needs
 from evfi.samples.sample import Sample
 
 FloatFrame = NDArray[np.float32]
@@ -58,6 +59,16 @@ class Predictor:
         return self._loaded.family.label
 
     @property
+    def needs(self) -> Needs:
+        """What its samples must bring beside boundary frames and events."""
+        return self._loaded.family.needs
+
+    @property
+    def intermediates(self) -> tuple[str, ...]:
+        """Names of the images that a prediction shows on the way to its frame."""
+        return self._loaded.family.intermediates
+
+    @property
     def options(self) -> Options:
         """The model's options."""
         return self._loaded.options
@@ -67,7 +78,14 @@ class Predictor:
 
         Raises:
             InputFileError: the weights give values that are not finite.
+            UserError: a time that the family cannot predict.
         """
+        for sample in samples:
+            if self.needs.middle_only and abs(sample.tau - 0.5) > TAU_TOLERANCE:
+                raise UserError(
+                    f"the family {self.family} predicts only the middle of two frames, {sample.sample_id} is at tau "
+                    f"{sample.tau:.3f}: ask for the factor 2, 4 or 8, or use another family"
+                )
         return [prediction for batch in self._batches(samples) for prediction in self._predicted(batch)]
 
     def _batches(self, samples: Sequence[Sample]) -> Iterator[list[Sample]]:

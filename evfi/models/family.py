@@ -6,7 +6,7 @@ imported on first use. Its functions are described in `evfi.models.implementatio
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
 from annotated_types import Ge, Gt, Le
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from evfi.errors import UserError
 from evfi.options import Options
+from evfi.samples.needs import Needs
 from evfi.samples.options import AugmentOptions
 from evfi.simulation.options import SimulationOptions
 
@@ -68,6 +69,10 @@ class Recipe(Options):
         """
         return type(self).model_validate(_merged(self.model_dump(), changes))
 
+    def needs(self, family: Needs) -> Needs:
+        """What a training sample must give, from what the family declares for every sample."""
+        return family
+
     def total_steps(self, samples: int) -> int:
         """Steps of the whole stage on a training set of that many samples."""
         return self.steps if self.steps is not None else -(-self.epochs * samples // self.batch_size)
@@ -102,6 +107,8 @@ class Family:
         implementation: dotted path of the module with its torch side.
         model_options: the options class that `build` takes.
         inference_options: fields of it that leave weights valid (they change only how a frame is predicted).
+        needs: what it needs of a sample beside boundary frames and events; other targets are "not applicable".
+        intermediates: names of the images that a prediction shows on the way to its frame.
     """
 
     name: str
@@ -110,6 +117,8 @@ class Family:
     model_options: type[Options]
     stages: tuple[Stage, ...]
     inference_options: frozenset[str] = frozenset()
+    needs: Needs = field(default_factory=Needs)
+    intermediates: tuple[str, ...] = ()
 
     def stage(self, name: str) -> Stage:
         """The stage of that name.

@@ -1,10 +1,11 @@
 """All families by name, registered by hand: a new family is one folder and one line here."""
 
 from evfi.errors import UserError
+from evfi.models.convlstm.manifest import CONVLSTM
 from evfi.models.family import Family
 from evfi.models.timelens.manifest import TIMELENS
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (TIMELENS,)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (TIMELENS, CONVLSTM)}
 
 
 def family_named(name: str) -> Family:

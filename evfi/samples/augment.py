@@ -69,9 +69,15 @@ def reverse_time(sample: Sample) -> Sample:
         frame1=sample.frame0,
         before=sample.after,
         after=sample.before,
+        before_us=_mirrored(sample, sample.after_us),
+        after_us=_mirrored(sample, sample.before_us),
         t_us=sample.t0_us + sample.t1_us - sample.t_us,
         events=transforms.reverse_time(sample.events, sample.t0_us, sample.t1_us),
     )
+
+
+def _mirrored(sample: Sample, t_us: int | None) -> int | None:
+    return None if t_us is None else sample.t0_us + sample.t1_us - t_us
 
 
 def _changed(sample: Sample, image: Callable[[Image], Image], events: Callable[[Events], Events]) -> Sample:

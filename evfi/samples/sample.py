@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evfi.errors import UserError
+from evfi.samples.needs import SampleTimes
 from evfi.types import Events, SensorSize
 
 Image = NDArray[np.uint8]
@@ -15,8 +16,8 @@ Image = NDArray[np.uint8]
 class Sample:
     """Images are uint8 (H, W, 3) RGB (gray replicated); events lie in [t0_us, t1_us) on the frames' pixels.
 
-    `target` is None at inference; `before` and `after` are the context frames at the same spacing outside the pair,
-    None where there is none.
+    `target` is None at inference; `before` and `after` are the context frames outside the pair and `before_us`,
+    `after_us` their times, None where there is none or the family does not need them.
     """
 
     sample_id: str
@@ -30,6 +31,8 @@ class Sample:
     t_us: int
     before: Image | None = None
     after: Image | None = None
+    before_us: int | None = None
+    after_us: int | None = None
 
     def __post_init__(self) -> None:
         if not self.t0_us < self.t_us < self.t1_us:
@@ -50,6 +53,10 @@ class Sample:
     def tau(self) -> float:
         """Where the target lies between the boundary frames, in (0, 1)."""
         return (self.t_us - self.t0_us) / (self.t1_us - self.t0_us)
+
+    @property
+    def times(self) -> SampleTimes:
+        return SampleTimes(self.t0_us, self.t1_us, self.t_us, self.before_us, self.after_us)
 
     @property
     def sensor_size(self) -> SensorSize:

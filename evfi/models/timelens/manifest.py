@@ -53,6 +53,7 @@ TIMELENS = Family(
     implementation="evfi.models.timelens.implementation",
     model_options=TimeLensOptions,
     inference_options=frozenset({"variant"}),
+    intermediates=("synthesis", "refined0", "refined1"),
     # The paper's order. Synthesis and warp do not see each other, so that a cluster may train them at the same time.
     stages=(
         _stage("synthesis", (), "L1 and perceptual on the synthesised frame"),
