@@ -18,6 +18,7 @@ def flow_at(tau: float, to_previous: Flow | None, to_next: Flow) -> Flow:
     1 - tau, its later neighbour as the previous frame and its earlier one as the next.
     """
     if to_previous is None:
-        return to_next * np.float32(tau)
-    acceleration, velocity = np.float32(tau * tau / 2), np.float32(tau / 2)
-    return (to_next + to_previous) * acceleration + (to_next - to_previous) * velocity
+        return np.multiply(to_next, tau, dtype=np.float32)
+    bent = (to_next + to_previous) * (tau * tau / 2)
+    straight = (to_next - to_previous) * (tau / 2)
+    return np.add(bent, straight, dtype=np.float32)
