@@ -11,7 +11,7 @@ from evfi.representation.transforms import count_per_pixel
 from evfi.types import Events
 
 
-def bin_edges(start_us: int, center_us: int, end_us: int, *, bins: int) -> NDArray[np.float64]:
+def bin_edges(start_us: float, center_us: float, end_us: float, *, bins: int) -> NDArray[np.float64]:
     """Edges (bins + 1,) of equal bins: half of them in [start, center], half in [center, end]; they may be fractions.
 
     Raises:

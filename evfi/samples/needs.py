@@ -30,10 +30,14 @@ class Needs:
     Attributes:
         context: which frames outside the pair it looks at.
         middle_only: it predicts the frame in the middle of the pair and no other.
+        outer_events: it looks at all events between the context frames.
+        flows_to_target: optical flow from the boundary frames to the target; only training may ask for it.
     """
 
     context: Context = "none"
     middle_only: bool = False
+    outer_events: bool = False
+    flows_to_target: bool = False
 
     def with_context(self, context: Context) -> Self:
         """The same demands with other context frames."""

@@ -86,12 +86,13 @@ def read_author_checkpoint(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a damaged pickle raises anything
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputFileError(f"{path} is no PyTorch file of plain tensors ({first_line}): expected a .pth") from error
-    found = [stage for stage, entry in _ENTRIES.items() if isinstance(content, Mapping) and entry in content]
+    entries = content if isinstance(content, Mapping) else {}
+    found: list[Stage] = [stage for stage, entry in _ENTRIES.items() if entry in entries]
     if not found:
         raise InputFileError(f"{path} has neither of the entries {' and '.join(_ENTRIES.values())}: not WEVI's")
     state: dict[str, Tensor] = {}
     for stage in found:
-        state.update(renamed(content[_ENTRIES[stage]], stage, source=str(path)))
+        state.update(renamed(entries[_ENTRIES[stage]], stage, source=str(path)))
     return state
 
 
