@@ -5,29 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from evfi.models.wevi.attention import RADIUS, Attention, Overlap, fit_matrix, taps, transferred
+from evfi.models.wevi.attention_plain import transferred_plain
 from evfi.models.wevi.network import Wevi
 from evfi.nn.correlation import local_correlation
 from evfi.nn.warp import backward_warp
 from tests.models.wevi.conftest import Vectors
-
-
-def plain_transfer(value: Tensor, flow: Tensor, scale: int, overlap: Overlap) -> Tensor:
-    """The source's own words: unfold overlapping patches, warp them, fold them back, divide."""
-    height, width = value.shape[-2:]
-    window = {"kernel_size": 3 * scale, "stride": scale, "padding": scale}
-    patches = functional.unfold(value, **window).view(len(value), -1, height // scale, width // scale)
-    x = torch.arange(width // scale) + flow[:, 0]
-    y = torch.arange(height // scale)[:, None] + flow[:, 1]
-    grid = torch.stack((2 * x / (width // scale - 1) - 1, 2 * y / (height // scale - 1) - 1), dim=-1)
-    moved = functional.grid_sample(patches, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
-    folded = functional.fold(moved.flatten(2), (height, width), **window)
-    if overlap == "constant":
-        return folded / 9
-    return folded / functional.fold(functional.unfold(torch.ones_like(value), **window), (height, width), **window)
 
 
 def test_matching_and_transfer_are_those_of_the_released_network(reference: Wevi, vectors: Vectors) -> None:
@@ -73,7 +58,7 @@ def test_gathered_cells_equal_the_unfold_formulation(overlap: Overlap, scale: in
     # Eighths of a cell, partly out of the map, never so near a whole cell that rounding could choose another one.
     flow = torch.randint(-40, 41, (2, 2, 6, 9), generator=generator) / 8 + 1 / 16
     ours = transferred(value, taps(flow, overlap), scale)
-    assert torch.allclose(ours, plain_transfer(value, flow, scale, overlap), atol=1e-5)
+    assert torch.allclose(ours, transferred_plain(value, flow, scale, overlap), atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1, 4])
@@ -82,7 +67,7 @@ def test_gradients_equal_those_of_the_unfold_formulation(scale: int) -> None:
     flow = (torch.randint(-16, 17, (1, 2, 5, 6)) / 8 + 1 / 16).requires_grad_()
     weights = torch.randn(1, 2, 5 * scale, 6 * scale)
     ours = torch.autograd.grad((transferred(value, taps(flow, "constant"), scale) * weights).sum(), (value, flow))
-    plain = torch.autograd.grad((plain_transfer(value, flow, scale, "constant") * weights).sum(), (value, flow))
+    plain = torch.autograd.grad((transferred_plain(value, flow, scale, "constant") * weights).sum(), (value, flow))
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(ours, plain, strict=True))
 
 
