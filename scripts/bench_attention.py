@@ -1,7 +1,7 @@
 """WEVI's attention against the unfold formulation at 176x240, batch 8, width 32: time ratio and peak memory.
 
-Medians of three interleaved pairs in one run (the unfolded one takes seconds), one thread; memory is the peak of a process of its own, less that of one that
-only makes the inputs. Example: python scripts/bench_attention.py
+Medians of three interleaved pairs in one run (the unfolded one takes seconds), one thread; memory is the peak of a
+process of its own, less that of one that only makes the inputs. Example: python scripts/bench_attention.py
 """
 
 import os

@@ -85,11 +85,12 @@ def reverse_time(sample: Sample) -> Sample:
 
 
 def _outer_reversed(sample: Sample) -> Events | None:
-    if sample.outer_events is None or sample.before_us is None or sample.after_us is None:
+    if sample.outer_events is None:
         return None
-    mirrored = transforms.reverse_time(sample.outer_events, sample.before_us, sample.after_us)
+    start_us, end_us = sample.outer_window
+    mirrored = transforms.reverse_time(sample.outer_events, start_us, end_us)
     # The mirror stands in the middle of the pair, not of the context frames.
-    return replace(mirrored, t=mirrored.t + (sample.t0_us + sample.t1_us - sample.before_us - sample.after_us))
+    return replace(mirrored, t=mirrored.t + (sample.t0_us + sample.t1_us - start_us - end_us))
 
 
 def _mirrored(sample: Sample, t_us: int | None) -> int | None:

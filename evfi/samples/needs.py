@@ -22,6 +22,14 @@ class SampleTimes:
     before_us: int | None
     after_us: int | None
 
+    @property
+    def outer_window(self) -> tuple[int, int]:
+        """From the context frame before to the one after; where there is none, the boundary frame."""
+        return (
+            self.t0_us if self.before_us is None else self.before_us,
+            self.t1_us if self.after_us is None else self.after_us,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:

@@ -64,25 +64,25 @@ class SampleReader:
         """The sample of a row (anything with the index's columns as attributes)."""
         source = self._source(row)
         before, after = self._context(source, row)
+        times = _times(source, row, before, after)
         frame0, frame1 = source.frame(int(row.frame0)), source.frame(int(row.frame1))
         target = source.truth(int(row.target)) if row.target_source == "truth" else source.frame(int(row.target))
         flow0, flow1 = self._flows(str(row.sample_id), frame0, frame1, target)
-        in_context = self.needs.outer_events and before >= 0 and after >= 0
         return Sample(
             sample_id=str(row.sample_id),
             sequence=str(row.sequence),
             frame0=frame0,
             frame1=frame1,
             target=target,
-            events=source.events(int(row.t0_us), int(row.t1_us)),
-            t0_us=int(row.t0_us),
-            t1_us=int(row.t1_us),
-            t_us=int(row.t_us),
+            events=source.events(times.t0_us, times.t1_us),
+            t0_us=times.t0_us,
+            t1_us=times.t1_us,
+            t_us=times.t_us,
             before=source.frame(before) if before >= 0 else None,
             after=source.frame(after) if after >= 0 else None,
-            before_us=int(source.t_us[before]) if before >= 0 else None,
-            after_us=int(source.t_us[after]) if after >= 0 else None,
-            outer_events=source.events(int(source.t_us[before]), int(source.t_us[after])) if in_context else None,
+            before_us=times.before_us,
+            after_us=times.after_us,
+            outer_events=source.events(*times.outer_window) if self.needs.outer_events else None,
             flow0=flow0,
             flow1=flow1,
         )
@@ -122,14 +122,7 @@ class SampleReader:
 
     def _times(self, row: Any) -> SampleTimes:
         source = self._source(row)
-        before, after = self._context(source, row)
-        return SampleTimes(
-            t0_us=int(row.t0_us),
-            t1_us=int(row.t1_us),
-            t_us=int(row.t_us),
-            before_us=int(source.t_us[before]) if before >= 0 else None,
-            after_us=int(source.t_us[after]) if after >= 0 else None,
-        )
+        return _times(source, row, *self._context(source, row))
 
     def opened(self, store: str, opener: Callable[[Path], Any]) -> Any:
         """The store at a path relative to the index, opened once."""
@@ -186,6 +179,16 @@ class _RecordingSource:
     def _image(self, stream: str, number: int) -> Image:
         key = (self.store, stream, number)
         return self.reader.cached(key, lambda: as_rgb(getattr(self.recording, stream)[number]), _array_bytes)
+
+
+def _times(source: _ClipSource | _RecordingSource, row: Any, before: int, after: int) -> SampleTimes:
+    return SampleTimes(
+        t0_us=int(row.t0_us),
+        t1_us=int(row.t1_us),
+        t_us=int(row.t_us),
+        before_us=int(source.t_us[before]) if before >= 0 else None,
+        after_us=int(source.t_us[after]) if after >= 0 else None,
+    )
 
 
 class _ByteCache:

@@ -19,8 +19,8 @@ class Sample:
 
     `target` is None at inference; `before` and `after` are the context frames outside the pair and `before_us`,
     `after_us` their times, None where there is none or the family does not need them. The same holds for
-    `outer_events`, which lie in [before_us, after_us), and for `flow0` and `flow1`, which only a training sample has:
-    float32 (H, W, 2), the forward flows (dx, dy) in pixels from the boundary frames to the target.
+    `outer_events`, which lie in `outer_window`, and for `flow0` and `flow1`, which only a training sample has: float32
+    (H, W, 2), the forward flows (dx, dy) in pixels from the boundary frames to the target.
     """
 
     sample_id: str
@@ -59,6 +59,11 @@ class Sample:
     def tau(self) -> float:
         """Where the target lies between the boundary frames, in (0, 1)."""
         return (self.t_us - self.t0_us) / (self.t1_us - self.t0_us)
+
+    @property
+    def outer_window(self) -> tuple[int, int]:
+        """Start and end in µs of the outer events: the context frames' times, or the boundary frame's without one."""
+        return self.times.outer_window
 
     @property
     def times(self) -> SampleTimes:
