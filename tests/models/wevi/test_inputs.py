@@ -136,3 +136,17 @@ def test_the_recipe_is_that_of_the_source() -> None:
     assert not first.needs(WEVI.needs).outer_events
     assert second.needs(WEVI.needs).outer_events
     assert not WEVI.needs.flows_to_target
+
+
+@pytest.mark.parametrize("stage_name", ["correction", "refinement"])
+def test_bf16_changes_the_loss_by_rounding_only(sample: Sample, stage_name: str) -> None:
+    torch.manual_seed(0)
+    model = Wevi(WeviOptions(base_channels=8))
+    stage = WEVI.stage(stage_name)
+    loss = objective(stage, model, stage.recipe)
+    batch = collate([prepare(training(sample, outer=True))])
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = loss(batch)
+    rounded.total.backward()
+    assert rounded.frame.dtype == torch.float32
+    assert float(rounded.total.detach()) == pytest.approx(float(loss(batch).total.detach()), rel=0.02)
