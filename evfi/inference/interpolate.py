@@ -13,6 +13,7 @@ from evfi.inference.predictor import Predictor, load_predictor
 from evfi.inference.quantise import quantised
 from evfi.inference.windows import Times, Window, windows_at
 from evfi.io.recording import FrameStream, Recording
+from evfi.samples.needs import SampleTimes
 from evfi.samples.sample import Image, Sample, as_rgb
 
 # The pair and its two context frames.
@@ -119,6 +120,10 @@ class FrameInserter:
         frame0, frame1 = as_rgb(self._frame(gap.frame0)), as_rgb(self._frame(gap.frame1))
         before = as_rgb(self._frame(gap.before)) if gap.before >= 0 else None
         after = as_rgb(self._frame(gap.after)) if gap.after >= 0 else None
+        before_us = int(self._stream.t_us[gap.before]) if gap.before >= 0 else None
+        after_us = int(self._stream.t_us[gap.after]) if gap.after >= 0 else None
+        outer_window = SampleTimes(t0_us, t1_us, gap.t_us, before_us, after_us).outer_window
+        outer_events = self._recording.events(*outer_window) if self._predictor.needs.outer_events else None
         for window in windows:
             yield Sample(
                 sample_id=f"{self._recording.path.name}/{window.t_us}",
@@ -132,6 +137,9 @@ class FrameInserter:
                 t_us=window.t_us,
                 before=before,
                 after=after,
+                before_us=before_us,
+                after_us=after_us,
+                outer_events=outer_events,
             )
 
     def _frame(self, number: int) -> NDArray[np.uint8]:

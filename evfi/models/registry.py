@@ -4,8 +4,9 @@ from evfi.errors import UserError
 from evfi.models.convlstm.manifest import CONVLSTM
 from evfi.models.family import Family
 from evfi.models.timelens.manifest import TIMELENS
+from evfi.models.wevi.manifest import WEVI
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (TIMELENS, CONVLSTM)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (TIMELENS, CONVLSTM, WEVI)}
 
 
 def family_named(name: str) -> Family:

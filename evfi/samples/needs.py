@@ -22,6 +22,14 @@ class SampleTimes:
     before_us: int | None
     after_us: int | None
 
+    @property
+    def outer_window(self) -> tuple[int, int]:
+        """From the context frame before to the one after; where there is none, the boundary frame."""
+        return (
+            self.t0_us if self.before_us is None else self.before_us,
+            self.t1_us if self.after_us is None else self.after_us,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
@@ -30,10 +38,14 @@ class Needs:
     Attributes:
         context: which frames outside the pair it looks at.
         middle_only: it predicts the frame in the middle of the pair and no other.
+        outer_events: it looks at all events between the context frames.
+        flows_to_target: optical flow from the boundary frames to the target; only training may ask for it.
     """
 
     context: Context = "none"
     middle_only: bool = False
+    outer_events: bool = False
+    flows_to_target: bool = False
 
     def with_context(self, context: Context) -> Self:
         """The same demands with other context frames."""

@@ -12,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evfi.errors import MissingInputError
+from evfi.flow.dis import DisFlow
 from evfi.io.clips import ClipStore, open_clips
 from evfi.io.recording import Recording, open_recording
 from evfi.samples.index import read_index
 from evfi.samples.needs import TAU_TOLERANCE, Needs, SampleTimes
 from evfi.samples.online import OnlineSimulation
-from evfi.samples.sample import Image, Sample, as_rgb
+from evfi.samples.sample import Flow, Image, Sample, as_rgb
 from evfi.types import Events
 
 Value = TypeVar("Value")
@@ -69,21 +70,38 @@ class SampleReader:
         """
         source = self._source(row, online)
         before, after = self._context(source, row)
+        times = _times(source, row, before, after)
+        frame0, frame1 = source.frame(int(row.frame0)), source.frame(int(row.frame1))
+        target = source.truth(int(row.target)) if row.target_source == "truth" else source.frame(int(row.target))
+        flow0, flow1 = self._flows(str(row.sample_id), frame0, frame1, target)
         return Sample(
             sample_id=str(row.sample_id),
             sequence=str(row.sequence),
-            frame0=source.frame(int(row.frame0)),
-            frame1=source.frame(int(row.frame1)),
-            target=source.truth(int(row.target)) if row.target_source == "truth" else source.frame(int(row.target)),
-            events=source.events(int(row.t0_us), int(row.t1_us)),
-            t0_us=int(row.t0_us),
-            t1_us=int(row.t1_us),
-            t_us=int(row.t_us),
+            frame0=frame0,
+            frame1=frame1,
+            target=target,
+            events=source.events(times.t0_us, times.t1_us),
+            t0_us=times.t0_us,
+            t1_us=times.t1_us,
+            t_us=times.t_us,
             before=source.frame(before) if before >= 0 else None,
             after=source.frame(after) if after >= 0 else None,
-            before_us=int(source.t_us[before]) if before >= 0 else None,
-            after_us=int(source.t_us[after]) if after >= 0 else None,
+            before_us=times.before_us,
+            after_us=times.after_us,
+            outer_events=source.events(*times.outer_window) if self.needs.outer_events else None,
+            flow0=flow0,
+            flow1=flow1,
         )
+
+    def _flows(self, sample_id: str, frame0: Image, frame1: Image, target: Image) -> tuple[Flow | None, Flow | None]:
+        """Flows to the target where they are needed, computed on first use and kept like frames."""
+        if not self.needs.flows_to_target:
+            return None, None
+
+        def flow(frame: Image, side: int) -> Flow:
+            return self.cached((sample_id, "flow", side), lambda: DisFlow()(frame, target), _array_bytes)
+
+        return flow(frame0, 0), flow(frame1, 1)
 
     def suitable(self, positions: NDArray[np.intp]) -> NDArray[np.intp]:
         """Those of the index's rows whose samples meet the needs. No image and no event is read."""
@@ -110,14 +128,7 @@ class SampleReader:
 
     def _times(self, row: Any) -> SampleTimes:
         source = self._source(row)
-        before, after = self._context(source, row)
-        return SampleTimes(
-            t0_us=int(row.t0_us),
-            t1_us=int(row.t1_us),
-            t_us=int(row.t_us),
-            before_us=int(source.t_us[before]) if before >= 0 else None,
-            after_us=int(source.t_us[after]) if after >= 0 else None,
-        )
+        return _times(source, row, *self._context(source, row))
 
     def opened(self, store: str, opener: Callable[[Path], Any]) -> Any:
         """The store at a path relative to the index, opened once."""
@@ -141,7 +152,7 @@ class _ClipSource:
 
     def frame(self, number: int) -> Image:
         key = (self.store, self.clip, number)
-        return self.reader.cached(key, lambda: as_rgb(self.clips.frame(self.clip, number)), _image_bytes)
+        return self.reader.cached(key, lambda: as_rgb(self.clips.frame(self.clip, number)), _array_bytes)
 
     truth = frame
 
@@ -176,7 +187,17 @@ class _RecordingSource:
 
     def _image(self, stream: str, number: int) -> Image:
         key = (self.store, stream, number)
-        return self.reader.cached(key, lambda: as_rgb(getattr(self.recording, stream)[number]), _image_bytes)
+        return self.reader.cached(key, lambda: as_rgb(getattr(self.recording, stream)[number]), _array_bytes)
+
+
+def _times(source: _ClipSource | _RecordingSource, row: Any, before: int, after: int) -> SampleTimes:
+    return SampleTimes(
+        t0_us=int(row.t0_us),
+        t1_us=int(row.t1_us),
+        t_us=int(row.t_us),
+        before_us=int(source.t_us[before]) if before >= 0 else None,
+        after_us=int(source.t_us[after]) if after >= 0 else None,
+    )
 
 
 class _ByteCache:
@@ -198,8 +219,8 @@ class _ByteCache:
         return value
 
 
-def _image_bytes(image: Image) -> int:
-    return image.nbytes
+def _array_bytes(values: NDArray[Any]) -> int:
+    return values.nbytes
 
 
 def _event_bytes(events: Events) -> int:

@@ -20,6 +20,7 @@ from evfi.samples.sample import Sample
 SMALL = {
     "timelens": {"base_width": 4},
     "convlstm": {"base_channels": 4, "se_reduction": 1, "zero_init_last": False},
+    "wevi": {"base_channels": 8},
 }
 FAMILY_STAGES = [(name, stage.name) for name, family in FAMILIES.items() for stage in family.stages]
 every_family = pytest.mark.parametrize("name", list(FAMILIES))
@@ -72,6 +73,9 @@ def test_every_parameter_of_a_stage_gets_a_gradient_and_no_other_does(
     name: str, stage_name: str, sample: Sample, other_sample: Sample
 ) -> None:
     family, _, model = small(name)
+    for parameter in model.parameters():
+        # A last layer that starts at zero keeps gradients from those before it.
+        parameter.data.add_(0.01 * torch.randn_like(parameter))
     stage = family.stage(stage_name)
     model.train().requires_grad_(False)
     for module in stage.trains:
