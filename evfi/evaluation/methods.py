@@ -1,6 +1,6 @@
 """What is compared: methods, and their answers to samples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,21 +39,32 @@ class Contestant(Protocol):
 
 
 class FamilyContestant:
-    """A trained network: its final frame (named after the family) and the intermediates that it joins."""
+    """A trained network: its final frame (named after the family) and the intermediates that it joins.
 
-    def __init__(self, predictor: Predictor) -> None:
+    Args:
+        predictor: the network.
+        variants: the same weights predicting in other ways, by name; each adds its final frame.
+    """
+
+    def __init__(self, predictor: Predictor, variants: Mapping[str, Predictor] | None = None) -> None:
         self._predictor = predictor
+        self._variants = variants or {}
         self.family = predictor.family
 
     def answers(self, samples: Sequence[Sample]) -> list[tuple[Answer, ...]]:
         final = Method(name=self.family, label=self._predictor.label, family=self.family)
+        others = [
+            [Answer(self._part(name), prediction.frame) for prediction in predictor.predict(samples)]
+            for name, predictor in self._variants.items()
+        ]
         return [
             (
                 Answer(final, prediction.frame),
-                *(Answer(self._intermediate(name), frame) for name, frame in prediction.intermediates.items()),
+                *(answers[number] for answers in others),
+                *(Answer(self._part(name), frame) for name, frame in prediction.intermediates.items()),
             )
-            for prediction in self._predictor.predict(samples)
+            for number, prediction in enumerate(self._predictor.predict(samples))
         ]
 
-    def _intermediate(self, name: str) -> Method:
+    def _part(self, name: str) -> Method:
         return Method(f"{self.family}/{name}", f"{self._predictor.label}: {name}", self.family, is_intermediate=True)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from evfi.errors import EvfiError
+from evfi.errors import EvfiError, UserError
 from evfi.models.batch import Batch
 from evfi.models.family import Family, Recipe
 from evfi.samples.augment import augment
@@ -76,9 +76,15 @@ class StageData:
         self.family, self.recipe = family, recipe
         self.reader = SampleReader(index)
         split = self.reader.table["split"].to_numpy()
+        wanted = self.reader.table["dataset"].isin(recipe.datasets).to_numpy() if recipe.datasets else True
         self.sample_ids = self.reader.table["sample_id"].to_numpy()
-        self.training = np.flatnonzero(split == "train")
-        self.validation = evenly(np.flatnonzero(split == "validation"), recipe.validation_samples)
+        self.training = np.flatnonzero((split == "train") & wanted)
+        self.validation = evenly(np.flatnonzero((split == "validation") & wanted), recipe.validation_samples)
+        if recipe.datasets and not len(self.training):
+            raise UserError(
+                f"there is nothing to train on: {index} has no row of the split 'train' in the data sets "
+                f"{', '.join(recipe.datasets)}, which the recipe's datasets names"
+            )
         self.draws = Draws(self.training, recipe.seed)
 
     def batches(self, start: int, end: int, runtime: Runtime) -> Iterator[Batch]:

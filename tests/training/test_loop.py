@@ -140,7 +140,7 @@ def test_a_state_of_another_run_is_refused(train: Train, tmp_path: Path) -> None
 
 def test_all_four_stages_in_order_change_only_their_own_module(train: Train, tmp_path: Path) -> None:
     states: dict[str, dict[str, torch.Tensor]] = {}
-    for stage in TIMELENS.stages:
+    for stage in TIMELENS.stages_of():
         starts = {needed: tmp_path / needed / "weights.safetensors" for needed in stage.needs}
         train(tmp_path / stage.name, stage.name, starts=starts, recipe={"steps": 2})
         meta, states[stage.name] = load_weights(tmp_path / stage.name / "weights.safetensors")
