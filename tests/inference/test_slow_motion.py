@@ -14,8 +14,8 @@ from evfi.inference.windows import times_of_factor
 from evfi.inference.writers import output_kind
 from evfi.io.aedat4_writer import write_aedat4
 from evfi.io.images import read_frame_folder
-from evfi.io.recording import Recording
-from evfi.types import Frames
+from evfi.io.recording import Recording, RecordingWriter, open_recording
+from evfi.types import Frames, SensorSize
 
 
 @pytest.mark.parametrize("kind", ["gray", "colour"])
@@ -151,3 +151,111 @@ def test_an_interrupted_run_leaves_nothing_under_the_final_name(
         with pytest.raises(KeyboardInterrupt):
             interpolate_file(gray.path, tmp_path / name, weights=weights, asked=Asked(factor=2))
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_gif_holds_all_frames(colour: Recording, weights: Path, tmp_path: Path) -> None:
+    interpolate_file(colour.path, tmp_path / "slow.gif", weights=weights, asked=Asked(factor=2))
+    with Image.open(tmp_path / "slow.gif") as image:
+        assert image.n_frames == 9
+        assert image.info["duration"] == 40
+    with pytest.raises(UserError, match="at most 50 frames per second"):
+        interpolate_file(colour.path, tmp_path / "a.gif", weights=weights, asked=Asked(factor=4, realtime=True))
+
+
+@pytest.mark.parametrize("kind", ["gray", "colour"])
+def test_a_frame_store_is_a_recording_with_frames_alone(
+    kind: str, request: pytest.FixtureRequest, weights: Path, tmp_path: Path
+) -> None:
+    recording: Recording = request.getfixturevalue(kind)
+    for _ in range(2):
+        interpolate_file(recording.path, tmp_path / "slow.zarr", weights=weights, asked=Asked(factor=2))
+    store = open_recording(tmp_path / "slow.zarr")
+    assert store.event_count == 0
+    np.testing.assert_array_equal(store.frames.t_us, times_of_factor(recording.frames.t_us, 2))
+    for number in range(5):
+        np.testing.assert_array_equal(store.frames[2 * number], recording.frames[number])
+    assert (tmp_path / "slow.json").is_file()
+
+
+def test_an_animation_that_memory_cannot_hold_is_refused(
+    gray: Recording, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evfi.inference.writers._ANIMATION_BYTES", 5000)
+    with pytest.raises(UserError, match=r"write an \.mp4"):
+        interpolate_file(gray.path, tmp_path / "slow.webp", weights=weights, asked=Asked(factor=2))
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_intermediates_of_inserted_frames_are_kept_by_name_and_number(
+    gray: Recording, weights: Path, tmp_path: Path
+) -> None:
+    parts = tmp_path / "parts"
+    interpolate_file(gray.path, tmp_path / "slow", weights=weights, asked=Asked(factor=2), intermediates=parts)
+    assert sorted(path.name for path in parts.iterdir()) == ["refined0", "refined1", "synthesis"]
+    for name in ("refined0", "refined1", "synthesis"):
+        assert [path.name for path in sorted((parts / name).iterdir())] == [
+            f"{number:06d}.png" for number in (1, 3, 5, 7)
+        ]
+    again = interpolate_file(
+        gray.path, tmp_path / "slow", weights=weights, asked=Asked(factor=2), intermediates=tmp_path / "b"
+    )
+    assert again.frames_inserted == 4
+
+
+def test_single_times_and_a_part_are_written(gray: Recording, weights: Path, tmp_path: Path) -> None:
+    first = int(gray.frames.t_us[0])
+    summary = interpolate_file(gray.path, tmp_path / "a", weights=weights, asked=Asked(at_us=(first + 7, first)))
+    assert (summary.frames_kept, summary.frames_inserted, summary.slow_down) == (1, 1, None)
+    assert "slower" not in str(summary)
+    part = interpolate_file(
+        gray.path, tmp_path / "b", weights=weights, asked=Asked(factor=2, start_us=1, end_us=90_000, realtime=True)
+    )
+    assert (part.frames_in, part.frames_kept, part.frames_inserted) == (5, 2, 1)
+    assert "as fast as it happened" in str(part)
+
+
+def test_the_closing_line_counts_exposure_changes_and_overexposed_area(weights: Path, tmp_path: Path) -> None:
+    size = SensorSize(height=32, width=32)
+    image = np.full((4, 32, 32), 100, np.uint8)
+    image[1, :16] = 255
+    t_us = np.arange(4, dtype=np.int64) * 40_000 + 20_000
+    spans = np.array([10_000, 12_000, 12_002, 9_000]) // 2
+    store = RecordingWriter(tmp_path / "r.zarr", size)
+    store.add_frames(Frames(image, t_us, t_us - spans, t_us + spans))
+    store.finish()
+    summary = interpolate_file(tmp_path / "r.zarr", tmp_path / "slow", weights=weights, asked=Asked(factor=2))
+    # 10 to 12 ms is 20 %, not more; 12 to 9 is.
+    assert summary.gaps_with_exposure_change == 1
+    assert summary.overexposed == pytest.approx(1 / 8)
+    assert summary.gaps_without_events == 3
+    assert "1 with an exposure change above 20 %, 12.5% of the frames' area overexposed" in str(summary)
+
+
+def test_tiles_under_a_memory_limit_give_the_same_frames(weights: Path, tmp_path: Path) -> None:
+    """Wide enough for several tiles; equal within one 8-bit step, where a float sum rounds the other way."""
+    size = SensorSize(height=32, width=704)
+    rng = np.random.default_rng(0)
+    store = RecordingWriter(tmp_path / "wide.zarr", size)
+    store.add_frames(
+        Frames.without_exposure(rng.integers(0, 256, (2, 32, 704), np.uint8), np.array([0, 40_000], np.int64))
+    )
+    store.finish()
+    for name, limit in (("whole", None), ("tiled", 12 * 4 * 4 * 32 * 650)):
+        interpolate_file(
+            tmp_path / "wide.zarr", tmp_path / name, weights=weights, asked=Asked(factor=2), max_bytes=limit
+        )
+    whole, tiles = (read_frame_folder(tmp_path / name, "us").image.astype(int) for name in ("whole", "tiled"))
+    assert np.abs(whole - tiles).max() <= 1
+    assert (whole != tiles).mean() < 1e-3
+    with pytest.raises(UserError, match="raise --max-memory"):
+        interpolate_file(
+            tmp_path / "wide.zarr", tmp_path / "none", weights=weights, asked=Asked(factor=2), max_bytes=1000
+        )
+
+
+def test_bf16_is_near_fp32_and_keeps_the_original_frames(colour: Recording, weights: Path, tmp_path: Path) -> None:
+    for precision in ("fp32", "bf16"):
+        interpolate_file(colour.path, tmp_path / precision, weights=weights, asked=Asked(factor=2), precision=precision)
+    exact, reduced = (read_frame_folder(tmp_path / name, "us").image.astype(int) for name in ("fp32", "bf16"))
+    np.testing.assert_array_equal(exact[::2], reduced[::2])
+    assert 0 < np.abs(exact - reduced).max() <= 4
