@@ -81,7 +81,7 @@ def answer(sample: Sample) -> Tensor:
     return scaled_model()(doubled).attention.frame
 
 
-# Positions are computed in float32, exact to about 4e-6 pixels at 50 pixels, where brightness changes by up to 1 a pixel.
+# Positions are computed in float32, exact to about 4e-6 pixels at 50 pixels; brightness changes by up to 1 a pixel.
 TOLERANCE = 1e-5
 
 

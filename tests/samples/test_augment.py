@@ -55,10 +55,11 @@ def test_the_grid_of_a_changed_sample_is_the_changed_grid(seed: int) -> None:
     changed = augmenting.augment(original, options, np.random.default_rng(seed))
     grid = voxel_grid(events, bins=5, start_us=1000, end_us=2000)
     # The grid's bins as colours of a frame: they go where the pixels go.
-    as_frame = replace(original, frame0=np.rint(grid.transpose(1, 2, 0) * 1000).astype(np.int64))
-    expected = augmenting.augment(as_frame, options, np.random.default_rng(seed)).frame0
+    colours = np.ascontiguousarray(grid.transpose(1, 2, 0))
+    as_frames = replace(original, frame0=colours, frame1=colours)
+    expected = augmenting.augment(as_frames, options, np.random.default_rng(seed)).frame0
     found = voxel_grid(changed.events, bins=5, start_us=1000, end_us=2000)
-    assert np.abs(found.transpose(1, 2, 0) * 1000 - expected).max() < 1
+    np.testing.assert_allclose(found.transpose(1, 2, 0), expected, atol=1e-5)
 
 
 def test_a_crop_moves_events_with_the_pixels_and_drops_those_outside() -> None:
