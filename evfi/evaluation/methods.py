@@ -1,6 +1,6 @@
 """What is compared: methods, and their answers to samples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,10 +49,16 @@ class Contestant(Protocol):
 
 
 class FamilyContestant:
-    """A trained network: its final frame (named after the family) and the intermediates that it joins."""
+    """A trained network: its final frame (named after the family) and the intermediates that it joins.
 
-    def __init__(self, predictor: Predictor) -> None:
+    Args:
+        predictor: the network.
+        variants: the same weights predicting in other ways, by name; each adds its final frame.
+    """
+
+    def __init__(self, predictor: Predictor, variants: Mapping[str, Predictor] | None = None) -> None:
         self._predictor = predictor
+        self._variants = variants or {}
         self.family = predictor.family
         self._final = Method(name=self.family, label=self._predictor.label, family=self.family)
 
@@ -65,19 +71,28 @@ class FamilyContestant:
         """Predictions; where a sample does not meet the family's needs, answers without a frame that say so."""
         shortfalls = [self.needs.shortfall(sample.times) for sample in samples]
         able = [sample for sample, shortfall in zip(samples, shortfalls, strict=True) if not shortfall]
-        predictions = iter(self._predictor.predict(able))
-        return [self._declined(shortfall) if shortfall else self._given(next(predictions)) for shortfall in shortfalls]
+        others = [
+            [Answer(self._part(name), prediction.frame) for prediction in predictor.predict(able)]
+            for name, predictor in self._variants.items()
+        ]
+        given = (
+            self._given(prediction, [answers[number] for answers in others])
+            for number, prediction in enumerate(self._predictor.predict(able))
+        )
+        return [self._declined(shortfall) if shortfall else next(given) for shortfall in shortfalls]
 
-    def _given(self, prediction: Prediction) -> tuple[Answer, ...]:
+    def _given(self, prediction: Prediction, others: Sequence[Answer]) -> tuple[Answer, ...]:
         parts = prediction.intermediates.items()
         return (
             Answer(self._final, prediction.frame),
-            *(Answer(self._intermediate(name), frame) for name, frame in parts),
+            *others,
+            *(Answer(self._part(name), frame) for name, frame in parts),
         )
 
     def _declined(self, shortfall: str) -> tuple[Answer, ...]:
-        methods = (self._final, *(self._intermediate(name) for name in self._predictor.intermediates))
+        parts = (*self._variants, *self._predictor.intermediates)
+        methods = (self._final, *(self._part(name) for name in parts))
         return tuple(Answer(method, None, f"{NOT_PREDICTED}: {shortfall}") for method in methods)
 
-    def _intermediate(self, name: str) -> Method:
+    def _part(self, name: str) -> Method:
         return Method(f"{self.family}/{name}", f"{self._predictor.label}: {name}", self.family, is_intermediate=True)

@@ -77,14 +77,21 @@ class StageData:
         self.family, self.recipe = family, recipe
         self.reader = SampleReader(index, needs=recipe.needs(family.needs))
         split = self.reader.table["split"].to_numpy()
+        wanted = self.reader.table["dataset"].isin(recipe.datasets).to_numpy() if recipe.datasets else True
         self.sample_ids = self.reader.table["sample_id"].to_numpy()
-        self.training = self.reader.suitable(np.flatnonzero(split == "train"))
-        if not len(self.training) and "train" in split:
+        train = np.flatnonzero((split == "train") & wanted)
+        if recipe.datasets and not len(train):
             raise UserError(
-                f"none of the {int((split == 'train').sum())} training rows of {index} gives {family.name} the frames "
-                f"it needs ({self.reader.needs}): add the skip 1 to samples.septuplet_train_skips"
+                f"there is nothing to train on: {index} has no row of the split 'train' in the data sets "
+                f"{', '.join(recipe.datasets)}, which the recipe's datasets names"
             )
-        held_out = self.reader.suitable(np.flatnonzero(split == "validation"))
+        self.training = self.reader.suitable(train)
+        if len(train) and not len(self.training):
+            raise UserError(
+                f"none of the {len(train)} training rows of {index} gives {family.name} the frames it needs "
+                f"({self.reader.needs}): add the skip 1 to samples.septuplet_train_skips"
+            )
+        held_out = self.reader.suitable(np.flatnonzero((split == "validation") & wanted))
         self.validation = evenly(held_out, recipe.validation_samples)
         self.draws = Draws(self.training, recipe.seed)
 
