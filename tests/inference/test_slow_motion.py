@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evfi.errors import InputFileError, MissingInputError, OutputError, UserError
+from evfi.errors import MissingInputError, OutputError, UserError
 from evfi.inference.slow_motion import interpolate_file
 from evfi.inference.windows import times_of_factor
 from evfi.inference.writers import output_kind
@@ -135,7 +135,7 @@ def test_an_absent_or_unknown_source_is_named(weights: Path, tmp_path: Path) -> 
     with pytest.raises(MissingInputError, match=r"no recording at .*none\.aedat4"):
         interpolate_file(tmp_path / "none.aedat4", tmp_path / "out", factor=2, weights=weights)
     (tmp_path / "movie.mov").write_text("")
-    with pytest.raises(InputFileError, match=r"movie\.mov is neither"):
+    with pytest.raises(UserError, match=r"movie\.mov is no recording that evfi can read"):
         interpolate_file(tmp_path / "movie.mov", tmp_path / "out", factor=2, weights=weights)
 
 
