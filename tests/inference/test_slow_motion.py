@@ -136,7 +136,7 @@ def test_an_absent_or_unknown_source_is_named(weights: Path, tmp_path: Path) -> 
     with pytest.raises(MissingInputError, match=r"no recording at .*none\.aedat4"):
         interpolate_file(tmp_path / "none.aedat4", tmp_path / "out", weights=weights, asked=Asked(factor=2))
     (tmp_path / "movie.mov").write_text("")
-    with pytest.raises(UserError, match=r"movie\.mov is no"):
+    with pytest.raises(UserError, match=r"movie\.mov is no recording that evfi can read"):
         interpolate_file(tmp_path / "movie.mov", tmp_path / "out", weights=weights, asked=Asked(factor=2))
 
 
