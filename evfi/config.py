@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from evfi.demo.options import DemoOptions
 from evfi.errors import UserError
 from evfi.evaluation.options import EvaluationOptions
-from evfi.models.family import Family, Recipe
+from evfi.models.family import Family, Recipe, Stage
 from evfi.models.registry import FAMILIES
 from evfi.options import Options
 from evfi.reports.options import ReportOptions
@@ -58,9 +58,16 @@ class RecordingConfig(Options):
 
 
 class FamilyTraining(Options):
-    """A family's model options and what its recipes change: for all stages, then for single ones."""
+    """A family's model options, the stages that run, and what their recipes change: for all, then for single ones."""
 
     model: dict[str, Any] = Field(default={})
+    tracks: tuple[str, ...] = Field(
+        default=(), description="which sequences of stages run, such as base and finetune; none = the family's first"
+    )
+    starts: dict[str, str] = Field(
+        default={},
+        description="stage: weights file, of stages that were trained elsewhere and that this run starts from",
+    )
     recipe: dict[str, Any] = Field(default={})
     stages: dict[str, dict[str, Any]] = Field(default={})
 
@@ -117,7 +124,7 @@ class Config(Options):
             f"{{{name}}}": str(raw.get(name, cls.model_fields[name].default)) for name in ("results_dir", "data")
         }
         return {
-            key: _placed(value, folders) if key in ("septuplets", "recordings", "pretrained") else value
+            key: _placed(value, folders) if key in ("septuplets", "recordings", "pretrained", "training") else value
             for key, value in raw.items()
         }
 
@@ -139,7 +146,8 @@ class Config(Options):
                 raise ValueError(f"two recordings are called {name!r}: give each a name of its own")
         for name in self.trained_families():
             self._check_model(name)
-            for stage in FAMILIES[name].stages:
+            self._check_stages(name)
+            for stage in self.stages(name):
                 self.recipe(name, stage.name)
             if not self.has_part("train"):
                 raise ValueError(f"nothing to train {name} on: give training data, or pretrained: {{{name}: FILE}}")
@@ -161,6 +169,21 @@ class Config(Options):
         unknown = [stage for stage in training.stages if stage not in stages]
         if unknown:
             raise ValueError(f"training.{name}.stages.{unknown[0]}: {name} has the stages {stages}")
+
+    def _check_stages(self, name: str) -> None:
+        """Each stage of the run can start: what it needs runs too, or comes from elsewhere."""
+        known = {stage.name for stage in self.stages(name)} | set(self.family_training(name).starts)
+        for stage in self.stages(name):
+            for needed in stage.needs:
+                if needed not in known:
+                    raise ValueError(
+                        f"training.{name}: the stage {stage.name} starts from {needed}, which this run does not train: "
+                        f"add its track to tracks, or name its weights: starts: {{{needed}: FILE}}"
+                    )
+
+    def stages(self, family: str) -> tuple[Stage, ...]:
+        """The stages of a family that this run trains, in order; the last one's weights are evaluated."""
+        return FAMILIES[family].stages_of(self.family_training(family).tracks)
 
     def trained_families(self) -> tuple[str, ...]:
         """The families that this run trains (the others come with pretrained weights)."""

@@ -1,8 +1,10 @@
 """The frozen base of every options class (recipes, simulation, configuration)."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
+
+Precision = Literal["fp32", "bf16"]
 
 
 class Options(BaseModel):

@@ -12,5 +12,6 @@ ALGO_VERSIONS = {
     "index": 1,
     "training": 1,
     "evaluation": 1,
+    "interpolation": 1,
     "report": 1,
 }

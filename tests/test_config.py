@@ -50,6 +50,25 @@ def test_a_stage_overrides_the_family_and_the_family_the_manifest() -> None:
     assert sizes == [2, 3]
 
 
+def test_a_run_trains_the_base_track_unless_it_names_others() -> None:
+    plain = validated({"septuplets": TREE}, "test")
+    assert [stage.name for stage in plain.stages("timelens")][-1] == "attention"
+    both = validated({"septuplets": TREE, "training": {"timelens": {"tracks": ["base", "finetune"]}}}, "test")
+    assert len(both.stages("timelens")) == 8
+    assert both.stages("timelens")[-1].name == "finetune_attention"
+
+
+def test_finetuning_alone_wants_the_weights_that_it_starts_from() -> None:
+    training = {"tracks": ["finetune"]}
+    with pytest.raises(UserError, match=r"finetune_synthesis starts from attention, .* starts: \{attention: FILE\}"):
+        validated({"septuplets": TREE, "training": {"timelens": training}}, "test")
+    given = {**training, "starts": {"attention": "{results_dir}/w.safetensors"}}
+    config = validated({"septuplets": TREE, "results_dir": "r", "training": {"timelens": given}}, "test")
+    assert config.family_training("timelens").starts == {"attention": "r/w.safetensors"}
+    with pytest.raises(UserError, match="no track 'tuned'"):
+        validated({"septuplets": TREE, "training": {"timelens": {"tracks": ["tuned"]}}}, "test")
+
+
 def test_nothing_to_train_on_is_said() -> None:
     with pytest.raises(UserError, match="nothing to train timelens on"):
         validated({"recordings": "my.aedat4"}, "test")

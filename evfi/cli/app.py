@@ -25,6 +25,7 @@ VERBS = {
     "report": "evfi.cli.report",
     "interpolate": "evfi.cli.interpolate",
     "export": "evfi.cli.export",
+    "import-weights": "evfi.cli.import_weights",
     "info": "evfi.cli.info",
     "doctor": "evfi.cli.doctor",
 }

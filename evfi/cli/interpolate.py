@@ -5,17 +5,42 @@ from typing import Annotated
 
 import typer
 
-from evfi.errors import MissingInputError
+from evfi.errors import MissingInputError, UserError
+from evfi.options import Precision
+from evfi.units import BYTES_PER_MB, seconds_to_us
+
+Seconds = Annotated[float | None, typer.Option(min=0, help="Seconds after the recording's first frame.")]
 
 
 def run(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A recording: .aedat4, or a recording store (.zarr).")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help=".mp4, .webp, or a folder of PNG frames.")],
-    factor: Annotated[int, typer.Option(help="How many times slower; factor - 1 frames between every two.")] = 8,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help=".mp4, .webp, .gif, .zarr (frame store), or a folder of PNG frames.")
+    ],
+    factor: Annotated[
+        int | None, typer.Option(help="How many times slower; factor - 1 frames between every two. Default 8.")
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second of recorded time, on a uniform grid.")] = None,
+    at_us: Annotated[
+        list[str] | None,
+        typer.Option(metavar="T…", help="Single times in µs on the recording's clock; several with commas."),
+    ] = None,
+    start: Seconds = None,
+    end: Seconds = None,
+    playback_fps: Annotated[float | None, typer.Option(help="Playback rate; default: the recording's own.")] = None,
+    realtime: Annotated[bool, typer.Option("--realtime", help="Play as fast as it happened.")] = False,
     weights: Annotated[Path | None, typer.Option(help="Weights; default: the newest that a run left.")] = None,
     family: Annotated[str, typer.Option(help="Whose weights to look for.")] = "timelens",
     results: Annotated[Path, typer.Option(help="Where to look for them.")] = Path("results"),
+    save_intermediates: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep the images on the way to each inserted frame.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 2,
+    precision: Annotated[Precision, typer.Option(help="bf16: faster where the processor has it.")] = "fp32",
+    max_memory: Annotated[
+        int | None, typer.Option(metavar="MB", min=1, help="Memory of the network; larger frames run in tiles.")
+    ] = None,
 ) -> None:
     """Insert frames between the frames of a recording: slow motion at the recording's own frame rate.
 
@@ -23,23 +48,56 @@ def run(
 
     `evfi interpolate my.aedat4 slow.mp4 --factor 8`
 
-    `evfi interpolate my.zarr frames/ --factor 4 --weights weights.safetensors`
+    `evfi interpolate my.zarr frames/ --fps 240 --start 1.5 --end 3 --weights weights.safetensors`
     """
+    from evfi.inference.plan import Asked
     from evfi.inference.slow_motion import interpolate_file
 
-    chosen = weights or newest_weights(results, family)
-    print(interpolate_file(source, out, factor=factor, weights=chosen, threads=threads))
+    times = tuple(_whole(text) for given in at_us or [] for text in given.replace(",", " ").split())
+    asked = Asked(
+        factor=8 if factor is None and fps is None and not times else factor,
+        fps=fps,
+        at_us=times,
+        start_us=None if start is None else seconds_to_us(start),
+        end_us=None if end is None else seconds_to_us(end),
+        playback_fps=playback_fps,
+        realtime=realtime,
+    )
+    asked.check()
+    summary = interpolate_file(
+        source,
+        out,
+        weights=weights or newest_weights(results, family),
+        asked=asked,
+        intermediates=save_intermediates,
+        device=device,
+        threads=threads,
+        precision=precision,
+        max_bytes=None if max_memory is None else max_memory * BYTES_PER_MB,
+    )
+    print(summary)
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"--at-us wants whole microseconds, got {text!r}") from None
 
 
 def newest_weights(results: Path, family: str) -> Path:
-    """The weights of a family's last stage that a run left under `results`.
+    """The newest of a family's complete weights under `results`: the last stage's of each of its tracks.
 
     Raises:
         MissingInputError: none there.
     """
     from evfi.models.registry import family_named
 
-    path = results / family / family_named(family).last_stage.name / "weights.safetensors"
-    if not path.is_file():
-        raise MissingInputError(f"no {family} weights at {path}: run `make demo` once to train them, or give --weights")
-    return path
+    names = [stage.name for stage in family_named(family).last_stages()]
+    paths = [results / family / name / "weights.safetensors" for name in names]
+    found = [path for path in paths if path.is_file()]
+    if not found:
+        raise MissingInputError(
+            f"no {family} weights at {paths[0]}: run `make demo` once to train them, or give --weights"
+        )
+    return max(found, key=lambda path: path.stat().st_mtime_ns)

@@ -47,6 +47,7 @@ def run(
     for path in (index, *starts.values()):
         if not path.is_file():
             raise MissingInputError(f"no file {path}: make it first (`evfi index`, or the stage that it comes from)")
+    recipe.check_files()
     fingerprint = stage_fingerprint(chosen, manifest, model, recipe, index, starts)
     train_stage(
         chosen,

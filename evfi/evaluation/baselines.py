@@ -12,6 +12,7 @@ from evfi.evaluation.options import EvaluationOptions, EventConsistencyOptions
 from evfi.flow.dis import DisFlow
 from evfi.flow.interpolate import interpolate_pair
 from evfi.inference.quantise import as_float, is_gray_sample
+from evfi.samples.needs import Needs
 from evfi.samples.sample import Image, Sample
 
 COPY = Method("copy", "left frame copied")
@@ -89,6 +90,11 @@ class Baselines:
             "event_integration": lambda sample: event_integration(sample, options.consistency),
         }
         self._functions = [available[name] for name in options.baselines]
+
+    @property
+    def needs(self) -> Needs:
+        """Nothing beside boundary frames and events."""
+        return Needs()
 
     def answers(self, samples: Sequence[Sample]) -> list[tuple[Answer, ...]]:
         """For each sample, an answer per baseline in the order of the options."""

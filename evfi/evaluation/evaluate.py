@@ -16,7 +16,7 @@ from evfi.evaluation.methods import Answer, Contestant, FamilyContestant, Method
 from evfi.evaluation.options import EvaluationOptions
 from evfi.evaluation.pictures import chosen_rows, picture_entries, write_answers, write_inputs
 from evfi.evaluation.protocols import rows_to_measure
-from evfi.inference.predictor import load_predictor
+from evfi.inference.predictor import Predictor, load_predictor
 from evfi.io.atomic import writing
 from evfi.io.clips import open_clips
 from evfi.progress import tracked
@@ -66,14 +66,14 @@ def evaluate(
         OutputError: `out` cannot be written.
     """
     options = options or EvaluationOptions()
-    reader = SampleReader(index)
-    rows = rows_to_measure(reader.table)
     cv2.setNumThreads(1)
     if weights is None:
         name, contestant = BASELINES_NAME, Baselines(options)
     else:
-        predictor = load_predictor(weights, device=device, threads=options.threads, batch_size=options.batch_size)
-        name, contestant = predictor.family, FamilyContestant(predictor)
+        contestant = _contestant(weights, device, options)
+        name = contestant.family
+    reader = SampleReader(index, needs=contestant.needs)
+    rows = rows_to_measure(reader.table)
     chosen = chosen_rows(rows, options.pictures_per_protocol)
     with writing(out) as partial:
         partial.mkdir()
@@ -95,6 +95,18 @@ def evaluate(
     write_stamp(out)
     log.info("%s: %d methods on %d targets", out, len(methods), len(rows))
     return document
+
+
+def _contestant(weights: Path, device: str, options: EvaluationOptions) -> FamilyContestant:
+    """The network; imported weights answer in each variant that their authors' programs run."""
+
+    def loaded(**changes: Any) -> Predictor:
+        return load_predictor(
+            weights, device=device, threads=options.threads, batch_size=options.batch_size, options=changes
+        )
+
+    predictor = loaded()
+    return FamilyContestant(predictor, {name: loaded(**changes) for name, changes in predictor.variants.items()})
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -46,7 +46,7 @@ def measure(
         for metric in options.metrics:
             if metric == "event_consistency_true" and true_contrasts is None:
                 continue
-            figure = ruler.figure(metric, answer)
+            figure = metrics.not_applicable("") if answer.frame is None else ruler.figure(metric, answer.frame)
             notes = [note for note in (figure.note, answer.note) if note]
             yield Measurement(answer.method.name, metric, figure.value, "; ".join(notes))
 
@@ -58,14 +58,12 @@ class _Ruler:
         self.sample, self.target, self.options = sample, sample.target, options
         self.true_contrasts = true_contrasts
 
-    def figure(self, metric: str, answer: Answer) -> Figure:
+    def figure(self, metric: str, frame: FloatImage) -> Figure:
         if metric in _AGAINST_TARGET:
-            return Figure(_AGAINST_TARGET[metric](answer.frame, self.target))
+            return Figure(_AGAINST_TARGET[metric](frame, self.target))
         if metric == "psnr_active":
-            return metrics.psnr_active(
-                answer.frame, self.target, self.active, min_pixels=self.options.active.min_pixels
-            )
-        return (self.consistency if metric == "event_consistency" else self.true_consistency).score(answer.frame)
+            return metrics.psnr_active(frame, self.target, self.active, min_pixels=self.options.active.min_pixels)
+        return (self.consistency if metric == "event_consistency" else self.true_consistency).score(frame)
 
     @cached_property
     def active(self) -> Mask:

@@ -1,13 +1,15 @@
 """What is compared: methods, and their answers to samples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evfi.inference.predictor import Predictor
+from evfi.evaluation.protocols import NOT_PREDICTED
+from evfi.inference.predictor import Prediction, Predictor
+from evfi.samples.needs import Needs
 from evfi.samples.sample import Sample
 
 
@@ -23,15 +25,23 @@ class Method:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Answer:
-    """A frame float32 (H, W, 3) in [0, 1]; `note` says where a method could not do what it is named for."""
+    """A frame float32 (H, W, 3) in [0, 1], or None where the method cannot predict this target.
+
+    `note` says why, or where a method could not do what it is named for.
+    """
 
     method: Method
-    frame: NDArray[np.float32]
+    frame: NDArray[np.float32] | None
     note: str = ""
 
 
 class Contestant(Protocol):
     """Anything that answers samples: the baselines, a network, later other people's results."""
+
+    @property
+    def needs(self) -> Needs:
+        """What its samples must bring beside boundary frames and events."""
+        ...
 
     def answers(self, samples: Sequence[Sample]) -> list[tuple[Answer, ...]]:
         """For each sample, an answer per method, always in the same order."""
@@ -39,21 +49,50 @@ class Contestant(Protocol):
 
 
 class FamilyContestant:
-    """A trained network: its final frame (named after the family) and the intermediates that it joins."""
+    """A trained network: its final frame (named after the family) and the intermediates that it joins.
 
-    def __init__(self, predictor: Predictor) -> None:
+    Args:
+        predictor: the network.
+        variants: the same weights predicting in other ways, by name; each adds its final frame.
+    """
+
+    def __init__(self, predictor: Predictor, variants: Mapping[str, Predictor] | None = None) -> None:
         self._predictor = predictor
+        self._variants = variants or {}
         self.family = predictor.family
+        self._final = Method(name=self.family, label=self._predictor.label, family=self.family)
+
+    @property
+    def needs(self) -> Needs:
+        """What the family declares."""
+        return self._predictor.needs
 
     def answers(self, samples: Sequence[Sample]) -> list[tuple[Answer, ...]]:
-        final = Method(name=self.family, label=self._predictor.label, family=self.family)
-        return [
-            (
-                Answer(final, prediction.frame),
-                *(Answer(self._intermediate(name), frame) for name, frame in prediction.intermediates.items()),
-            )
-            for prediction in self._predictor.predict(samples)
+        """Predictions; where a sample does not meet the family's needs, answers without a frame that say so."""
+        shortfalls = [self.needs.shortfall(sample.times) for sample in samples]
+        able = [sample for sample, shortfall in zip(samples, shortfalls, strict=True) if not shortfall]
+        others = [
+            [Answer(self._part(name), prediction.frame) for prediction in predictor.predict(able)]
+            for name, predictor in self._variants.items()
         ]
+        given = (
+            self._given(prediction, [answers[number] for answers in others])
+            for number, prediction in enumerate(self._predictor.predict(able))
+        )
+        return [self._declined(shortfall) if shortfall else next(given) for shortfall in shortfalls]
 
-    def _intermediate(self, name: str) -> Method:
+    def _given(self, prediction: Prediction, others: Sequence[Answer]) -> tuple[Answer, ...]:
+        parts = prediction.intermediates.items()
+        return (
+            Answer(self._final, prediction.frame),
+            *others,
+            *(Answer(self._part(name), frame) for name, frame in parts),
+        )
+
+    def _declined(self, shortfall: str) -> tuple[Answer, ...]:
+        parts = (*self._variants, *self._predictor.intermediates)
+        methods = (self._final, *(self._part(name) for name in parts))
+        return tuple(Answer(method, None, f"{NOT_PREDICTED}: {shortfall}") for method in methods)
+
+    def _part(self, name: str) -> Method:
         return Method(f"{self.family}/{name}", f"{self._predictor.label}: {name}", self.family, is_intermediate=True)

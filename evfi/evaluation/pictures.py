@@ -65,10 +65,10 @@ def picture_entries(chosen: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def write_answers(out: Path, sample: Sample, answers: "Sequence[Answer]") -> None:
-    """One PNG per method in the sample's folder under out/pictures."""
-    folder = _folder(out, sample)
+    """One PNG per method that predicted the sample, in its folder under out/pictures."""
     for answer in answers:
-        write_png(folder / file_name(answer.method.name), quantised(answer.frame))
+        if answer.frame is not None:
+            write_png(_folder(out, sample) / file_name(answer.method.name), quantised(answer.frame))
 
 
 def write_inputs(out: Path, sample: Sample, *, targets_in_group: int) -> None:

@@ -13,6 +13,8 @@ from evfi.errors import UserError
 
 SETTING = ["dataset", "protocol", "skip"]
 PAIR = ["store", "clip", "frame0", "frame1"]
+# A figure's note begins with it where a method cannot predict the target at all.
+NOT_PREDICTED = "not predicted"
 
 
 def rows_to_measure(index: pd.DataFrame) -> pd.DataFrame:

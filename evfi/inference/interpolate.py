@@ -1,6 +1,6 @@
 """Frames of a recording at any time between its frames, streamed: memory does not grow with the recording."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evfi.errors import MissingInputError
-from evfi.inference.predictor import Predictor, load_predictor
+from evfi.inference.predictor import Prediction, Predictor, load_predictor
 from evfi.inference.quantise import quantised
 from evfi.inference.windows import Times, Window, windows_at
 from evfi.io.recording import FrameStream, Recording
+from evfi.samples.needs import SampleTimes
 from evfi.samples.sample import Image, Sample, as_rgb
 
 # The pair and its two context frames.
 _KEPT_FRAMES = 4
+_SATURATED = 255
+_EXPOSURE_CHANGE = 1.2
 
 
 def interpolate(
@@ -70,21 +73,43 @@ def frames_of(recording: Recording) -> FrameStream:
 
 
 class FrameInserter:
-    """Predicts frames of one recording and counts what it did: `predicted`, `copied`, `gaps_without_events`."""
+    """Predicts frames of one recording and counts what it did and what it found.
 
-    def __init__(self, recording: Recording, predictor: Predictor) -> None:
+    Args:
+        seen: called with the number of an inserted frame among all frames and with its prediction.
+
+    Attributes:
+        predicted, copied: frames made and taken over.
+        gaps_without_events: gaps between frames in which nothing but the frames told what to draw.
+        gaps_with_exposure_change: gaps whose two frames were exposed for times that differ by more than a fifth.
+        overexposed: mean share of saturated pixels of the frames that were read, 0 to 1.
+    """
+
+    def __init__(
+        self, recording: Recording, predictor: Predictor, seen: Callable[[int, Prediction], None] | None = None
+    ) -> None:
         self._recording = recording
         self._predictor = predictor
+        self._seen = seen
         self._stream = frames_of(recording)
         self._kept: dict[int, Image] = {}
-        self._silent_gaps: set[int] = set()
+        self._silent: set[int] = set()
+        self._exposure_changes: set[int] = set()
+        self._saturated = self._read = 0.0
         self.predicted = 0
         self.copied = 0
 
     @property
     def gaps_without_events(self) -> int:
-        """Gaps between frames in which no event happened, so that only the frames told what to draw."""
-        return len(self._silent_gaps)
+        return len(self._silent)
+
+    @property
+    def gaps_with_exposure_change(self) -> int:
+        return len(self._exposure_changes)
+
+    @property
+    def overexposed(self) -> float:
+        return self._saturated / self._read if self._read else 0.0
 
     def frames(self, times: Times) -> Iterator[Image]:
         """The frames at `times`, in their order (see `interpolated_frames`)."""
@@ -105,6 +130,8 @@ class FrameInserter:
         samples = [*self._samples(windows)]
         for first in range(0, len(samples), size):
             for prediction in self._predictor.predict(samples[first : first + size]):
+                if self._seen is not None:
+                    self._seen(self.predicted + self.copied, prediction)
                 self.predicted += 1
                 image = quantised(prediction.frame)
                 yield image if len(self._stream.shape) == 3 else image[..., 0]
@@ -115,10 +142,16 @@ class FrameInserter:
         t0_us, t1_us = int(self._stream.t_us[gap.frame0]), int(self._stream.t_us[gap.frame1])
         events = self._recording.events(t0_us, t1_us)
         if not len(events):
-            self._silent_gaps.add(gap.frame0)
+            self._silent.add(gap.frame0)
+        if self._exposure_changed(gap):
+            self._exposure_changes.add(gap.frame0)
         frame0, frame1 = as_rgb(self._frame(gap.frame0)), as_rgb(self._frame(gap.frame1))
         before = as_rgb(self._frame(gap.before)) if gap.before >= 0 else None
         after = as_rgb(self._frame(gap.after)) if gap.after >= 0 else None
+        before_us = int(self._stream.t_us[gap.before]) if gap.before >= 0 else None
+        after_us = int(self._stream.t_us[gap.after]) if gap.after >= 0 else None
+        outer_window = SampleTimes(t0_us, t1_us, gap.t_us, before_us, after_us).outer_window
+        outer_events = self._recording.events(*outer_window) if self._predictor.needs.outer_events else None
         for window in windows:
             yield Sample(
                 sample_id=f"{self._recording.path.name}/{window.t_us}",
@@ -132,6 +165,9 @@ class FrameInserter:
                 t_us=window.t_us,
                 before=before,
                 after=after,
+                before_us=before_us,
+                after_us=after_us,
+                outer_events=outer_events,
             )
 
     def _frame(self, number: int) -> NDArray[np.uint8]:
@@ -139,5 +175,14 @@ class FrameInserter:
         if number not in self._kept:
             if len(self._kept) >= _KEPT_FRAMES:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[number] = self._stream[number]
+            image = self._stream[number]
+            self._kept[number] = image
+            self._saturated += float(((image if image.ndim == 2 else image.min(axis=2)) == _SATURATED).mean())
+            self._read += 1
         return self._kept[number]
+
+    def _exposure_changed(self, gap: Window) -> bool:
+        """Unknown exposures (start and end equal) tell nothing."""
+        spans = self._stream.exposure_end_us - self._stream.exposure_start_us
+        shorter, longer = sorted((int(spans[gap.frame0]), int(spans[gap.frame1])))
+        return shorter > 0 and longer > _EXPOSURE_CHANGE * shorter

@@ -1,31 +1,45 @@
 """From a recording's file to a slow-motion file: what `evfi interpolate` does."""
 
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from evfi.inference.interpolate import FrameInserter, frames_of
-from evfi.inference.predictor import load_predictor
-from evfi.inference.windows import capture_rate, check_factor, times_of_factor
+from evfi.inference.plan import Asked, planned
+from evfi.inference.predictor import Prediction, load_predictor
+from evfi.inference.quantise import quantised
 from evfi.inference.writers import check_output, write_frames
+from evfi.io.atomic import writing
+from evfi.io.images import write_png
 from evfi.io.opening import opened
+
+_SAME_SPEED = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What was written. Rates in frames per second; `seconds` of wall time for all frames."""
+    """What was written. Rates in frames per second; `seconds` of wall time for all frames.
+
+    Attributes:
+        slow_down: how many times slower it plays than it happened; None for single times.
+        overexposed: mean share of saturated pixels in the recording's frames, 0 to 1.
+    """
 
     out: str
     family: str
-    factor: int
     capture_fps: float
     playback_fps: float
-    slow_down: float
+    slow_down: float | None
     frames_in: int
+    frames_kept: int
     frames_inserted: int
     frames_out: int
     gaps_without_events: int
+    gaps_with_exposure_change: int
+    overexposed: float
     seconds: float
 
     @property
@@ -39,59 +53,88 @@ class Summary:
 
     def __str__(self) -> str:
         """The closing line for a person."""
-        silent = f"; {self.gaps_without_events} gaps without any event" if self.gaps_without_events else ""
+        slower = "" if self.slow_down is None else f", {_slower(self.slow_down)}"
         return (
-            f"{self.out}: captured at {self.capture_fps:.2f} fps, plays at {self.playback_fps:.2f} fps, "
-            f"{self.slow_down:g} times slower; {self.frames_in} frames kept + {self.frames_inserted} inserted by "
-            f"{self.family} = {self.frames_out}, {self.inserted_per_second:.2f} inserted frames/s{silent}"
+            f"{self.out}: captured at {self.capture_fps:.2f} fps, plays at {self.playback_fps:.2f} fps{slower}; "
+            f"{self.frames_kept} frames kept + {self.frames_inserted} inserted by {self.family} = {self.frames_out}, "
+            f"{self.inserted_per_second:.2f} inserted frames/s; {self.gaps_without_events} gaps without any event, "
+            f"{self.gaps_with_exposure_change} with an exposure change above 20 %, "
+            f"{self.overexposed:.1%} of the frames' area overexposed"
         )
+
+
+def _slower(slow_down: float) -> str:
+    if abs(slow_down - 1) < _SAME_SPEED:
+        return "as fast as it happened"
+    return f"{slow_down:.4g} times slower" if slow_down > 1 else f"{1 / slow_down:.4g} times faster"
 
 
 def interpolate_file(
     source: Path,
     out: Path,
     *,
-    factor: int,
     weights: Path,
-    device: str = "cpu",
-    threads: int | None = None,
-    batch_size: int = 4,
+    asked: Asked,
+    intermediates: Path | None = None,
+    **computing: Any,
 ) -> Summary:
-    """Insert factor - 1 frames between each two frames of a recording and write all of them to `out`.
-
-    The recording's own frames are kept (bit for bit in a PNG folder). Playback is at the rate of capture, so that the
-    result is `factor` times slower.
+    """Write the frames that are asked for, those of the recording among them (bit for bit where nothing is compressed).
 
     Args:
         source: a recording store, or an .aedat4 file (ingested into a temporary store beside `out`).
-        out: .mp4, .webp, or a folder of PNGs (no ending).
+        out: .mp4, .webp, .gif, .zarr (a frame store), or a folder of PNGs (no ending).
+        intermediates: a folder for the images on the way to each inserted frame; None = they are dropped.
+        computing: device, threads, batch_size, precision, max_bytes (as in `load_predictor`).
 
     Raises:
-        UserError: a factor below 2, fewer than two frames, or an output of an unknown kind.
+        UserError: times that cannot be, fewer than two frames, or an output of an unknown kind.
         MissingInputError, InputFileError: source or weights are absent, damaged, or have no frames.
         OutputError: `out` cannot be written.
     """
-    check_factor(factor)
+    asked.check()
     check_output(out)
-    predictor = load_predictor(weights, device=device, threads=threads, batch_size=batch_size)
-    with opened(source, beside=out) as recording:
+    if intermediates is not None:
+        check_output(intermediates, kinds=("png",))
+    predictor = load_predictor(weights, **computing)
+    with opened(source, beside=out) as recording, ExitStack() as stack:
         frame_times = frames_of(recording).t_us
-        times = times_of_factor(frame_times, factor)
-        fps = capture_rate(frame_times)
-        inserter = FrameInserter(recording, predictor)
+        plan = planned(frame_times, asked)
+        pictures = None if intermediates is None else stack.enter_context(_Pictures.writing(intermediates))
+        inserter = FrameInserter(recording, predictor, pictures)
         begin = time.perf_counter()
-        write_frames(out, inserter.frames(times), times, fps=fps)
+        write_frames(out, inserter.frames(plan.t_us), plan.t_us, fps=plan.playback_fps)
         seconds = time.perf_counter() - begin
     return Summary(
         out=str(out),
         family=predictor.family,
-        factor=factor,
-        capture_fps=fps,
-        playback_fps=fps,
-        slow_down=float(factor),
+        capture_fps=plan.capture_fps,
+        playback_fps=plan.playback_fps,
+        slow_down=plan.slow_down,
         frames_in=len(frame_times),
+        frames_kept=inserter.copied,
         frames_inserted=inserter.predicted,
-        frames_out=len(times),
+        frames_out=len(plan.t_us),
         gaps_without_events=inserter.gaps_without_events,
+        gaps_with_exposure_change=inserter.gaps_with_exposure_change,
+        overexposed=inserter.overexposed,
         seconds=seconds,
     )
+
+
+class _Pictures:
+    """Keeps the intermediate images of inserted frames as <name>/<number of the frame>.png."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @classmethod
+    @contextmanager
+    def writing(cls, folder: Path) -> "Iterator[_Pictures]":
+        with writing(folder) as partial:
+            partial.mkdir()
+            yield cls(partial)
+
+    def __call__(self, number: int, prediction: Prediction) -> None:
+        for name, image in prediction.intermediates.items():
+            (self._folder / name).mkdir(exist_ok=True)
+            write_png(self._folder / name / f"{number:06d}.png", quantised(image))

@@ -1,43 +1,57 @@
-"""Where inserted frames go: an MP4, an animated WebP, or a folder of PNGs with their times, by the output's ending."""
+"""Where inserted frames go, by the output's ending: MP4, animated WebP or GIF, a frame store, a folder of PNGs."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from evfi.errors import UserError
 from evfi.inference.windows import Times
 from evfi.io.atomic import locked, writing
+from evfi.io.gif import write_gif
 from evfi.io.images import TIMES_FILE, write_png
+from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
+from evfi.io.stores import receipt_path, write_receipt
 from evfi.io.video import write_video, write_webp
 from evfi.progress import tracked
+from evfi.provenance import write_stamp
 from evfi.samples.sample import Image
+from evfi.types import Frames, SensorSize
+from evfi.versions import ALGO_VERSIONS
 
-OutputKind = Literal["mp4", "webp", "png"]
-_KINDS: dict[str, OutputKind] = {".mp4": "mp4", ".webp": "webp", "": "png"}
+OutputKind = Literal["mp4", "webp", "gif", "store", "png"]
+_KINDS: dict[str, OutputKind] = {".mp4": "mp4", ".webp": "webp", ".gif": "gif", ".zarr": "store", "": "png"}
+# WebP and GIF are compressed as a whole, so that all frames are held in memory.
+_ANIMATION_BYTES = 1 << 30
 _OWN_FILE = re.compile(r"\d{6,}\.png|timestamps\.txt|exposures\.txt")
 
 
 def output_kind(out: Path) -> OutputKind:
-    """What the output's ending asks for: .mp4, .webp, or none for a folder of PNGs.
+    """What the output's ending asks for: .mp4, .webp, .gif, .zarr, or none for a folder of PNGs.
 
     Raises:
         UserError: any other ending.
     """
     if out.suffix.lower() not in _KINDS:
-        raise UserError(f"the output must end in .mp4 or .webp, or have no ending (a folder of PNGs), got {out}")
+        raise UserError(
+            f"the output must end in .mp4, .webp, .gif or .zarr, or have no ending (a folder of PNGs), got {out}"
+        )
     return _KINDS[out.suffix.lower()]
 
 
-def check_output(out: Path) -> None:
+def check_output(out: Path, kinds: Collection[OutputKind] = tuple(_KINDS.values())) -> None:
     """Refuse an output before any work is done for it.
 
     Raises:
         UserError: an unknown ending, or a folder that holds anything but an earlier result.
         OutputError: the place cannot be written.
     """
-    output_kind(out)
-    if out.is_dir():
+    kind = output_kind(out)
+    if kind not in kinds:
+        raise UserError(f"{out} must be one of: {', '.join(kinds)}")
+    if out.is_dir() and kind != "store":
         foreign = sorted(item.name for item in out.iterdir() if not _OWN_FILE.fullmatch(item.name))
         if foreign or out.suffix:
             what = foreign[0] if foreign else "a folder"
@@ -50,20 +64,37 @@ def write_frames(out: Path, frames: Iterable[Image], times: Times, *, fps: float
     """Write frames one by one, uint8 (H, W) or (H, W, 3), to `out` as its ending says.
 
     Args:
-        times: int64 µs (N,), one a frame; a PNG folder keeps them in timestamps.txt.
-        fps: playback rate of an MP4 or WebP.
+        times: int64 µs (N,), one a frame; a PNG folder keeps them in timestamps.txt, a store with the frames.
+        fps: playback rate of a video.
 
     Raises:
-        UserError, OutputError: as `check_output`; or the disk is full.
+        UserError: as `check_output`; an animation that is too long to be held in memory.
+        OutputError: as `check_output`; or the disk is full.
     """
     shown = tracked(frames, total=len(times), label=out.name, unit="frame")
     kind = output_kind(out)
     if kind == "mp4":
         write_video(out, shown, fps)
     elif kind == "webp":
-        write_webp(out, shown, fps)
+        write_webp(out, _few(out, shown), fps)
+    elif kind == "gif":
+        write_gif(out, _few(out, shown), fps)
+    elif kind == "store":
+        _write_store(out, shown, times)
     else:
         _write_folder(out, shown, times)
+
+
+def _few(out: Path, frames: Iterable[Image]) -> Iterator[Image]:
+    used = 0
+    for frame in frames:
+        used += frame.nbytes
+        if used > _ANIMATION_BYTES:
+            raise UserError(
+                f"{out} would hold more than {_ANIMATION_BYTES >> 20} MiB of frames, all kept in memory for "
+                f"a {out.suffix}: write an .mp4, or shorten it by --start and --end"
+            )
+        yield frame
 
 
 def _write_folder(out: Path, frames: Iterator[Image], times: Times) -> None:
@@ -73,3 +104,26 @@ def _write_folder(out: Path, frames: Iterator[Image], times: Times) -> None:
         for number, frame in enumerate(frames):
             write_png(partial / f"{number:0{digits}d}.png", frame)
         (partial / TIMES_FILE).write_text("".join(f"{t}\n" for t in times.tolist()))
+
+
+def _write_store(out: Path, frames: Iterator[Image], times: Times) -> None:
+    """A recording store with frames and no events."""
+    with writing(out) as partial:
+        store = None
+        for image, t_us in zip(frames, times, strict=True):
+            if store is None:
+                store = RecordingWriter(partial, SensorSize(height=image.shape[0], width=image.shape[1]))
+            store.add_frames(Frames.without_exposure(image[None], np.array([t_us], np.int64)))
+        if store is None:
+            raise UserError(f"no frame to write into {out}: give at least one")
+        store.finish()
+        receipt_path(out).unlink(missing_ok=True)
+        write_receipt(
+            out,
+            partial,
+            schema=RECORDING_SCHEMA,
+            version=RECORDING_VERSION,
+            algo_version=ALGO_VERSIONS["interpolation"],
+            content={"counts": {"frames": len(times)}},
+        )
+        write_stamp(out)

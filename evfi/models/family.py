@@ -6,14 +6,17 @@ imported on first use. Its functions are described in `evfi.models.implementatio
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import Field
 
-from evfi.errors import UserError
-from evfi.options import Options
+from evfi.errors import MissingInputError, UserError
+from evfi.options import Options, Precision
+from evfi.samples.needs import Needs
 from evfi.samples.options import AugmentOptions
 from evfi.simulation.options import SimulationOptions
 
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
     from evfi.models.batch import Batch
     from evfi.models.implementation import Implementation, Predictions
     from evfi.samples.sample import Sample
+
+
+def is_unused(value: object) -> bool:
+    return value is None or value == ()
 
 
 class Recipe(Options):
@@ -49,7 +56,7 @@ class Recipe(Options):
     grad_clip: Annotated[float, Gt(0)] | None = Field(
         default=None, description="the gradient's norm over all parameters is cut down to this"
     )
-    precision: Literal["fp32", "bf16"] = Field(
+    precision: Precision = Field(
         default="fp32", description="of convolutions while training; weights, losses and last layers stay float32"
     )
     threads: Annotated[int, Gt(0)] = Field(
@@ -59,6 +66,37 @@ class Recipe(Options):
     validation_samples: Annotated[int, Ge(0)] = Field(default=32, description="spread evenly over the validation rows")
     journal_every: Annotated[int, Gt(0)] = Field(default=10, description="steps that one journal line averages")
     seed: Annotated[int, Ge(0)] = 0
+    # Fields that came later are left out of a recipe's JSON while unused, so that they change no older fingerprint.
+    ema_decay: Annotated[float, Gt(0), Lt(1)] | None = Field(
+        default=None,
+        exclude_if=is_unused,
+        description="weights are averaged over the steps with this decay (0.999: over about 1000); the average is what "
+        "is validated and exported. None = the last step's weights",
+    )
+    datasets: tuple[Literal["septuplets", "recordings"], ...] = Field(
+        default=(), exclude_if=is_unused, description="data sets of the index to train and validate on; none = all"
+    )
+
+    def files(self) -> dict[str, Path]:
+        """Files that take part in the result, by option: their digests go into fingerprint and run.json."""
+        return {}
+
+    def about(self, option: str) -> str:
+        """What an option is, in words."""
+        return type(self).model_fields[option].description or option
+
+    def check_files(self) -> None:
+        """Refuse a recipe whose files are not there.
+
+        Raises:
+            MissingInputError: the first that is absent, what it should be, and what to do.
+        """
+        for option, path in self.files().items():
+            if not path.is_file():
+                raise MissingInputError(
+                    f"no file {path}, which the recipe's {option} names: it must be {self.about(option)}; "
+                    "evfi downloads nothing: put it there, or choose a loss that needs no file"
+                )
 
     def overridden(self, changes: Mapping[str, Any]) -> Self:
         """A validated copy with some fields changed; nested options are changed field by field, too.
@@ -67,6 +105,10 @@ class Recipe(Options):
             UserError: an unknown field or a value that is not allowed (pydantic's ValidationError is a ValueError).
         """
         return type(self).model_validate(_merged(self.model_dump(), changes))
+
+    def needs(self, family: Needs) -> Needs:
+        """What a training sample must give, from what the family declares for every sample."""
+        return family
 
     def total_steps(self, samples: int) -> int:
         """Steps of the whole stage on a training set of that many samples."""
@@ -83,6 +125,7 @@ class Stage:
         recipe: the numbers of the paper, the default.
         source: where these numbers stand.
         loss: the loss in words.
+        track: which of the family's sequences of stages it belongs to; a configuration says which of them run.
     """
 
     name: str
@@ -91,6 +134,22 @@ class Stage:
     recipe: Recipe
     source: str
     loss: str
+    track: str = "base"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Weights that a family's authors published, which a user may have.
+
+    Attributes:
+        module: dotted path of the module whose `imported(state, source)` gives model options and our state.
+        licence: what is printed before such a file is read.
+        variants: inference options beside the default one that imported weights are evaluated with, by name.
+    """
+
+    module: str
+    licence: str
+    variants: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +160,11 @@ class Family:
         label: its name in reports.
         implementation: dotted path of the module with its torch side.
         model_options: the options class that `build` takes.
+        stages: all of them in their order; those of one track stand together, and each track ends with a whole model.
         inference_options: fields of it that leave weights valid (they change only how a frame is predicted).
+        needs: what it needs of a sample beside boundary frames and events; other targets are "not applicable".
+        intermediates: names of the images that a prediction shows on the way to its frame.
+        published: the authors' own weights, where `evfi import-weights` can read them.
     """
 
     name: str
@@ -110,6 +173,27 @@ class Family:
     model_options: type[Options]
     stages: tuple[Stage, ...]
     inference_options: frozenset[str] = frozenset()
+    needs: Needs = field(default_factory=Needs)
+    intermediates: tuple[str, ...] = ()
+    published: Published | None = None
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """The names of its sequences of stages; the first is the one that runs unless a configuration says more."""
+        return tuple(dict.fromkeys(stage.track for stage in self.stages))
+
+    def stages_of(self, tracks: Sequence[str] = ()) -> tuple[Stage, ...]:
+        """The stages of some tracks in the family's order; of its first track where none is named.
+
+        Raises:
+            UserError: there is no such track.
+        """
+        for track in tracks:
+            if track not in self.tracks:
+                raise UserError(
+                    f"the family {self.name} has no track {track!r}; its tracks are {', '.join(self.tracks)}"
+                )
+        return tuple(stage for stage in self.stages if stage.track in (tracks or self.tracks[:1]))
 
     def stage(self, name: str) -> Stage:
         """The stage of that name.
@@ -125,7 +209,12 @@ class Family:
 
     @property
     def last_stage(self) -> Stage:
-        return self.stages[-1]
+        """The last stage of the first track."""
+        return self.stages_of()[-1]
+
+    def last_stages(self) -> tuple[Stage, ...]:
+        """The last stage of each track, in order: whose weights hold a whole model."""
+        return tuple(list(stages)[-1] for _, stages in groupby(self.stages, key=lambda stage: stage.track))
 
     def modules_of(self, stage: str) -> tuple[str, ...]:
         """Submodules in a stage's weights file: its own and those of all stages it starts from, in that order."""

@@ -21,9 +21,9 @@ def l1(image: Image, target: Image) -> Float[Tensor, ""]:
     return (image.float() - target.float()).abs().mean()
 
 
-def charbonnier(image: Image, target: Image) -> Float[Tensor, ""]:
-    """Mean of sqrt(difference² + 0.001²): L1 with a smooth minimum."""
-    return torch.sqrt((image.float() - target.float()).square() + _CHARBONNIER_EPSILON**2).mean()
+def charbonnier(image: Image, target: Image, epsilon: float = _CHARBONNIER_EPSILON) -> Float[Tensor, ""]:
+    """Mean of sqrt(difference² + epsilon²), epsilon 0.001 if not told: L1 with a smooth minimum."""
+    return torch.sqrt((image.float() - target.float()).square() + epsilon**2).mean()
 
 
 def laplacian(image: Image, target: Image) -> Float[Tensor, ""]:

@@ -75,11 +75,16 @@ class Comparison:
         return tuple(aggregate(self.measured.targets, self._options.bootstrap))
 
     @cached_property
+    def part_rows(self) -> tuple[tuple[Setting, tuple[Row, ...]], ...]:
+        """The same of the parts of those settings that have parts."""
+        parts = [part for setting in self.measured.settings for part in self.measured.parts(setting) if part.part]
+        return tuple((part, tuple(aggregate(self.table(part), self._options.bootstrap))) for part in parts)
+
+    @cached_property
     def _by_key(self) -> dict[tuple[Setting, str, str, str, str], Row]:
-        return {
-            (Setting(row.dataset, row.protocol, row.skip), row.method, row.metric, row.target, row.averaging): row
-            for row in self.rows
-        }
+        whole = [(Setting(row.dataset, row.protocol, row.skip), row) for row in self.rows]
+        parts = [(setting, row) for setting, rows in self.part_rows for row in rows]
+        return {(place, row.method, row.metric, row.target, row.averaging): row for place, row in (*whole, *parts)}
 
     def row(
         self, setting: Setting, method: str, metric: str, target: str = ALL_TARGETS, averaging: str = BY_SEQUENCE
@@ -89,9 +94,9 @@ class Comparison:
         return found if found is not None and math.isfinite(found.value) else None
 
     def table(self, setting: Setting) -> pd.DataFrame:
-        """The long table of one setting."""
+        """The long table of one setting, or of its part."""
         if setting not in self._tables:
-            self._tables[setting] = setting.rows(self.measured.targets)
+            self._tables[setting] = self.measured.rows(setting)
         return self._tables[setting]
 
     def metrics(self, setting: Setting) -> tuple[str, ...]:
@@ -118,7 +123,7 @@ class Comparison:
     def table_card(self, setting: Setting, metric: str, target: str) -> TableCard:
         """The card of one column of one table."""
         return table_card(
-            self.measured.targets,
+            self.table(setting),
             metric,
             dataset=setting.dataset,
             protocol=setting.protocol,

@@ -132,11 +132,12 @@ def _gallery(comparison: Comparison, group: PictureGroup, anchor: str, options: 
     finals = tuple(method for method in methods if method.is_final)
     best_baseline = comparison.best(group.setting, options.main_metric, target, baselines)
     best_final = comparison.best(group.setting, options.main_metric, target, finals)
-    left = best_baseline.name if best_baseline else methods[0].name
-    right = best_final.name if best_final else TARGET
     coder = _Coder(options)
     ends = [read_image(inputs / samples[0].folder / f"{name}.png") for name in ("frame0", "frame1")]
     moments = tuple(_moment(comparison, group, sample, inputs, coder, options) for sample in samples)
+    choices = _choices(moments)
+    left = best_baseline.name if best_baseline else methods[0].name
+    right = best_final.name if best_final and best_final.name in {one.method for one in choices} else TARGET
     middle = min(range(len(samples)), key=lambda number: abs(samples[number].tau - 0.5))
     looped = [one for one in (best_baseline, *finals) if one is not None]
     return Gallery(
@@ -152,12 +153,18 @@ def _gallery(comparison: Comparison, group: PictureGroup, anchor: str, options: 
         frame0=coder.coded(ends[0], "first frame"),
         frame1=coder.coded(ends[1], "second frame"),
         moments=moments,
-        choices=tuple(Choice(shot.method, shot.label) for shot in moments[0].shots),
+        choices=choices,
         left=left,
         right=right,
         first=middle,
         loops=_loops(samples, ends, inputs, looped, coder),
     )
+
+
+def _choices(moments: Sequence[Moment]) -> tuple[Choice, ...]:
+    """The methods that every moment shows, so that the slider can stay on one of them."""
+    everywhere = set.intersection(*({shot.method for shot in moment.shots} for moment in moments))
+    return tuple(Choice(shot.method, shot.label) for shot in moments[0].shots if shot.method in everywhere)
 
 
 @dataclass(frozen=True, slots=True)

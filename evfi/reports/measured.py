@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.evaluation.options import EvaluationOptions
+from evfi.evaluation.protocols import NOT_PREDICTED
 
 TARGET_COLUMNS = (
     "sample_id",
@@ -49,16 +51,23 @@ class Method:
         return self.family is not None and not self.is_intermediate
 
 
+Part = Literal["", "common", "other"]
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What may be compared with each other: one data set under one protocol and skip."""
+    """What may be compared with each other: one data set under one protocol and skip.
+
+    `part`: "" is all its targets; "common" those that every learned method predicted, "other" the rest.
+    """
 
     dataset: str
     protocol: str
     skip: int
+    part: Part = ""
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows of this setting."""
+        """The rows of this setting, whatever its part."""
         return table.loc[
             (table["dataset"] == self.dataset) & (table["protocol"] == self.protocol) & (table["skip"] == self.skip)
         ]
@@ -104,6 +113,29 @@ class Measured:
         keys = self.targets[["dataset", "protocol", "skip"]].drop_duplicates().to_numpy().tolist()
         found = [Setting(str(dataset), str(protocol), int(skip)) for dataset, protocol, skip in keys]
         return tuple(sorted(found, key=lambda setting: (setting.dataset, setting.protocol, setting.skip)))
+
+    @cached_property
+    def declined(self) -> frozenset[str]:
+        """The sample ids that some method could not predict."""
+        if "note" not in self.targets.columns:
+            return frozenset()
+        notes = self.targets["note"].astype(str)
+        return frozenset(self.targets.loc[notes.str.startswith(NOT_PREDICTED), "sample_id"].astype(str))
+
+    def parts(self, setting: Setting) -> tuple[Setting, ...]:
+        """The setting itself where all methods, or never all of them, predicted its targets; else its two parts."""
+        ids = set(setting.rows(self.targets)["sample_id"].astype(str))
+        if not ids & self.declined or ids <= self.declined:
+            return (setting,)
+        return replace(setting, part="common"), replace(setting, part="other")
+
+    def rows(self, setting: Setting) -> pd.DataFrame:
+        """The rows of a setting, or of one of its parts."""
+        rows = setting.rows(self.targets)
+        if not setting.part:
+            return rows
+        declined = rows["sample_id"].isin([*self.declined])
+        return rows.loc[declined if setting.part == "other" else ~declined]
 
     def method(self, name: str) -> Method | None:
         """The method of this name, None if it was not measured."""

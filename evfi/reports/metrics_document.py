@@ -16,7 +16,7 @@ def metrics_document(comparison: Comparison, goals: Sequence[GoalResult], main_m
     """Rows (all means), paired differences of the main metric, goals. NaN becomes null.
 
     A row: method, dataset, protocol, skip, target, metric, value, low, high, frames, sequences, averaging, spread,
-    missing (docs/formats.md).
+    missing (docs/formats.md). `part_rows` is there only where a family could not predict every target.
     """
     return {
         "schema": "evfi.metrics",
@@ -24,9 +24,16 @@ def metrics_document(comparison: Comparison, goals: Sequence[GoalResult], main_m
         "index_sha256": comparison.measured.documents[0].get("index_sha256"),
         "confidence": comparison.confidence,
         "rows": [_finite(asdict(row)) for row in comparison.rows],
+        **_parts(comparison),
         "differences": [_difference(paired) for paired in _pairs(comparison, main_metric)],
         "goals": [_goal(result) for result in goals],
     }
+
+
+def _parts(comparison: Comparison) -> dict[str, Any]:
+    """The rows over common and over other targets, where some family could not predict all of a setting's targets."""
+    rows = [{**_finite(asdict(row)), "part": part.part} for part, own in comparison.part_rows for row in own]
+    return {"part_rows": rows} if rows else {}
 
 
 def _pairs(comparison: Comparison, metric: str) -> Iterable[Paired]:

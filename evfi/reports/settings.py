@@ -11,11 +11,12 @@ from evfi.reports import tables
 from evfi.reports.comparison import Comparison
 from evfi.reports.figures import Line as FigureLine
 from evfi.reports.figures import tau_figure
-from evfi.reports.measured import Setting
+from evfi.reports.measured import Part, Setting
 from evfi.reports.options import ReportOptions
 from evfi.reports.views import Table, series_of
 
 _LEAST_TAUS = 3
+_PARTS: dict[Part, str] = {"": "", "common": "targets that every family predicts", "other": "other targets"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Section:
 
 
 def ordered_settings(comparison: Comparison, options: ReportOptions) -> tuple[Setting, ...]:
-    """Settings as the report shows them: true held-out frames, then those with a headline target, then the others."""
+    """Whole settings in the report's order: true held-out frames, then those with a headline target, then others."""
 
     def place(setting: Setting) -> tuple[int, str, str, int]:
         if setting.protocol == options.first_protocol:
@@ -76,6 +77,13 @@ def ordered_settings(comparison: Comparison, options: ReportOptions) -> tuple[Se
     return tuple(sorted(comparison.measured.settings, key=place))
 
 
+def shown_settings(comparison: Comparison, options: ReportOptions) -> tuple[Setting, ...]:
+    """`ordered_settings`, in two parts where some family could not predict all targets: common ones first."""
+    return tuple(
+        part for setting in ordered_settings(comparison, options) for part in comparison.measured.parts(setting)
+    )
+
+
 def headline_target(comparison: Comparison, setting: Setting, options: ReportOptions) -> str:
     """The target whose table comes first: the first of the headline targets that was measured, else all together."""
     there = comparison.taus(setting)
@@ -83,11 +91,11 @@ def headline_target(comparison: Comparison, setting: Setting, options: ReportOpt
 
 
 def sections(comparison: Comparison, options: ReportOptions) -> tuple[Section, ...]:
-    """All settings, joined by data set and protocol, in the order of `ordered_settings`."""
+    """All settings, joined by data set and protocol, in the order of `shown_settings`."""
     joined: dict[tuple[str, str], list[Setting]] = {}
-    for setting in ordered_settings(comparison, options):
+    for setting in shown_settings(comparison, options):
         joined.setdefault((setting.dataset, setting.protocol), []).append(setting)
-    numbers = {setting: number for number, setting in enumerate(ordered_settings(comparison, options))}
+    numbers = {setting: number for number, setting in enumerate(shown_settings(comparison, options))}
     return tuple(
         Section(
             anchor=f"results-{number}",
@@ -108,7 +116,8 @@ def setting_words(setting: Setting, options: ReportOptions, target: str = ALL_TA
         words = f"skip {setting.skip}"
     else:
         words = f"{setting.protocol} {setting.skip}"
-    return f"{setting.dataset} ({words}{'' if target == ALL_TARGETS else f', {target}'})"
+    words += "" if target == ALL_TARGETS else f", {target}"
+    return f"{setting.dataset} ({words}{f'; {_PARTS[setting.part]}' if setting.part else ''})"
 
 
 def _section_title(dataset: str, protocol: str, options: ReportOptions) -> str:
@@ -134,7 +143,7 @@ def _section_intro(comparison: Comparison, members: Sequence[Setting], options: 
 def _block(comparison: Comparison, setting: Setting, anchor: str, options: ReportOptions) -> Block:
     target = headline_target(comparison, setting, options)
     metric = options.main_metric
-    words = setting_name(setting.protocol, setting.skip)
+    words = setting_name(setting.protocol, setting.skip) + (f"; {_PARTS[setting.part]}" if setting.part else "")
     figure, legend = _figure(comparison, setting, anchor, metric)
     return Block(
         anchor=anchor,

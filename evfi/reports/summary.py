@@ -12,7 +12,7 @@ from evfi.reports.comparison import Comparison, Paired
 from evfi.reports.goals import GoalResult
 from evfi.reports.measured import Method, Setting
 from evfi.reports.options import ReportOptions
-from evfi.reports.settings import headline_target, ordered_settings, setting_words
+from evfi.reports.settings import headline_target, setting_words, shown_settings
 from evfi.reports.views import Column, Line, Table, series_of
 
 
@@ -46,7 +46,7 @@ def summary_line(summary: Summary) -> str:
 
 def winner_sentences(comparison: Comparison, options: ReportOptions) -> tuple[Markup, ...]:
     """How often each learned method beats the baselines, then one sentence for each setting, in the report's order."""
-    settings = ordered_settings(comparison, options)
+    settings = shown_settings(comparison, options)
     tallies = [
         _tally(comparison, settings, method, options) for method in comparison.measured.methods if method.is_final
     ]
@@ -109,7 +109,7 @@ def _parts_of(comparison: Comparison, final: Method, own: Sequence[Method], opti
     card = comparison.card(metric)
     better = total = 0
     lines = []
-    for setting in ordered_settings(comparison, options):
+    for setting in shown_settings(comparison, options):
         target = headline_target(comparison, setting, options)
         pairs = [comparison.paired(setting, final.name, other.name, metric, target) for other in own]
         if all(pair is None for pair in pairs):

@@ -220,7 +220,7 @@ def _metric_cells(
 
 def _row_cell(comparison: Comparison, row: Row | None, metric: str) -> Cell:
     if row is None:
-        return Cell(formatting.NOTHING, note="not applicable here")
+        return Cell("n/a", note="not applicable here")
     cell = number_cell(row.value, comparison.card(metric).decimals, low=row.low, high=row.high)
     if row.missing:
         cell = replace(cell, note=f"without {formatting.count(row.missing, 'frame')} where it does not apply")

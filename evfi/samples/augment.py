@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evfi.errors import UserError
 from evfi.representation import transforms
 from evfi.samples.options import AugmentOptions
-from evfi.samples.sample import Image, Sample
+from evfi.samples.sample import Flow, Image, Sample
 from evfi.types import Events
+
+_LEFTWARDS, _UPWARDS = np.array([-1, 1], np.float32), np.array([1, -1], np.float32)
 
 
 def augment(sample: Sample, options: AugmentOptions, rng: np.random.Generator, *, step: int = 0) -> Sample:
@@ -43,22 +47,23 @@ def crop(sample: Sample, side: int, down: float, across: float) -> Sample:
         sample,
         lambda image: image[top : top + side, left : left + side],
         lambda events: transforms.crop(events, top, left, side, side),
+        _same,
     )
 
 
 def flip_horizontal(sample: Sample) -> Sample:
     """Mirror left and right."""
-    return _changed(sample, lambda image: image[:, ::-1], transforms.flip_horizontal)
+    return _changed(sample, lambda image: image[:, ::-1], transforms.flip_horizontal, lambda flow: flow * _LEFTWARDS)
 
 
 def flip_vertical(sample: Sample) -> Sample:
     """Mirror top and bottom."""
-    return _changed(sample, lambda image: image[::-1], transforms.flip_vertical)
+    return _changed(sample, lambda image: image[::-1], transforms.flip_vertical, lambda flow: flow * _UPWARDS)
 
 
 def transpose(sample: Sample) -> Sample:
     """Exchange rows and columns."""
-    return _changed(sample, lambda image: image.swapaxes(0, 1), transforms.transpose)
+    return _changed(sample, lambda image: image.swapaxes(0, 1), transforms.transpose, lambda flow: flow[..., ::-1])
 
 
 def reverse_time(sample: Sample) -> Sample:
@@ -69,14 +74,42 @@ def reverse_time(sample: Sample) -> Sample:
         frame1=sample.frame0,
         before=sample.after,
         after=sample.before,
+        before_us=_mirrored(sample, sample.after_us),
+        after_us=_mirrored(sample, sample.before_us),
         t_us=sample.t0_us + sample.t1_us - sample.t_us,
         events=transforms.reverse_time(sample.events, sample.t0_us, sample.t1_us),
+        outer_events=_outer_reversed(sample),
+        flow0=sample.flow1,
+        flow1=sample.flow0,
     )
 
 
-def _changed(sample: Sample, image: Callable[[Image], Image], events: Callable[[Events], Events]) -> Sample:
+def _outer_reversed(sample: Sample) -> Events | None:
+    if sample.outer_events is None:
+        return None
+    start_us, end_us = sample.outer_window
+    mirrored = transforms.reverse_time(sample.outer_events, start_us, end_us)
+    # The mirror stands in the middle of the pair, not of the context frames.
+    return replace(mirrored, t=mirrored.t + (sample.t0_us + sample.t1_us - start_us - end_us))
+
+
+def _mirrored(sample: Sample, t_us: int | None) -> int | None:
+    return None if t_us is None else sample.t0_us + sample.t1_us - t_us
+
+
+def _changed(
+    sample: Sample,
+    image: Callable[[NDArray[Any]], NDArray[Any]],
+    events: Callable[[Events], Events],
+    vectors: Callable[[Flow], Flow],
+) -> Sample:
+    """A copy with all images, events and flows changed; a flow is moved like an image, then its `vectors` turned."""
+
     def optional(frame: Image | None) -> Image | None:
         return None if frame is None else image(frame)
+
+    def optional_flow(flow: Flow | None) -> Flow | None:
+        return None if flow is None else vectors(image(flow))
 
     return replace(
         sample,
@@ -86,4 +119,11 @@ def _changed(sample: Sample, image: Callable[[Image], Image], events: Callable[[
         before=optional(sample.before),
         after=optional(sample.after),
         events=events(sample.events),
+        outer_events=None if sample.outer_events is None else events(sample.outer_events),
+        flow0=optional_flow(sample.flow0),
+        flow1=optional_flow(sample.flow1),
     )
+
+
+def _same(flow: Flow) -> Flow:
+    return flow

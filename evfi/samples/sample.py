@@ -6,17 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evfi.errors import UserError
+from evfi.samples.needs import SampleTimes
 from evfi.types import Events, SensorSize
 
 Image = NDArray[np.uint8]
+Flow = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sample:
     """Images are uint8 (H, W, 3) RGB (gray replicated); events lie in [t0_us, t1_us) on the frames' pixels.
 
-    `target` is None at inference; `before` and `after` are the context frames at the same spacing outside the pair,
-    None where there is none.
+    `target` is None at inference; `before` and `after` are the context frames outside the pair and `before_us`,
+    `after_us` their times, None where there is none or the family does not need them. The same holds for
+    `outer_events`, which lie in `outer_window`, and for `flow0` and `flow1`, which only a training sample has: float32
+    (H, W, 2), the forward flows (dx, dy) in pixels from the boundary frames to the target.
     """
 
     sample_id: str
@@ -30,6 +34,11 @@ class Sample:
     t_us: int
     before: Image | None = None
     after: Image | None = None
+    before_us: int | None = None
+    after_us: int | None = None
+    outer_events: Events | None = None
+    flow0: Flow | None = None
+    flow1: Flow | None = None
 
     def __post_init__(self) -> None:
         if not self.t0_us < self.t_us < self.t1_us:
@@ -50,6 +59,15 @@ class Sample:
     def tau(self) -> float:
         """Where the target lies between the boundary frames, in (0, 1)."""
         return (self.t_us - self.t0_us) / (self.t1_us - self.t0_us)
+
+    @property
+    def outer_window(self) -> tuple[int, int]:
+        """Start and end in µs of the outer events: the context frames' times, or the boundary frame's without one."""
+        return self.times.outer_window
+
+    @property
+    def times(self) -> SampleTimes:
+        return SampleTimes(self.t0_us, self.t1_us, self.t_us, self.before_us, self.after_us)
 
     @property
     def sensor_size(self) -> SensorSize:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from evfi.errors import EvfiError
+from evfi.errors import EvfiError, UserError
 from evfi.models.batch import Batch
 from evfi.models.family import Family, Recipe
 from evfi.samples.augment import augment
@@ -66,19 +66,33 @@ class Collation:
 
 
 class StageData:
-    """The training and validation samples of a stage.
+    """The training and validation samples of a stage: the rows of the index that give the family what it needs.
 
     Raises:
-        MissingInputError, InputFileError: the index is absent or not one. UserError: it has no training rows.
+        MissingInputError, InputFileError: the index is absent or not one.
+        UserError: it has no training rows, or none that the family can use.
     """
 
     def __init__(self, index: Path, family: Family, recipe: Recipe) -> None:
         self.family, self.recipe = family, recipe
-        self.reader = SampleReader(index)
+        self.reader = SampleReader(index, needs=recipe.needs(family.needs))
         split = self.reader.table["split"].to_numpy()
+        wanted = self.reader.table["dataset"].isin(recipe.datasets).to_numpy() if recipe.datasets else True
         self.sample_ids = self.reader.table["sample_id"].to_numpy()
-        self.training = np.flatnonzero(split == "train")
-        self.validation = evenly(np.flatnonzero(split == "validation"), recipe.validation_samples)
+        train = np.flatnonzero((split == "train") & wanted)
+        if recipe.datasets and not len(train):
+            raise UserError(
+                f"there is nothing to train on: {index} has no row of the split 'train' in the data sets "
+                f"{', '.join(recipe.datasets)}, which the recipe's datasets names"
+            )
+        self.training = self.reader.suitable(train)
+        if len(train) and not len(self.training):
+            raise UserError(
+                f"none of the {len(train)} training rows of {index} gives {family.name} the frames it needs "
+                f"({self.reader.needs}): add the skip 1 to samples.septuplet_train_skips"
+            )
+        held_out = self.reader.suitable(np.flatnonzero((split == "validation") & wanted))
+        self.validation = evenly(held_out, recipe.validation_samples)
         self.draws = Draws(self.training, recipe.seed)
 
     def batches(self, start: int, end: int, runtime: Runtime) -> Iterator[Batch]:

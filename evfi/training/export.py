@@ -35,11 +35,13 @@ def run_facts(
     }
 
 
-def input_digests(index: Path, starts: Mapping[str, Path]) -> dict[str, Any]:
-    """SHA-256 of the sample index and of the weights it starts from."""
+def input_digests(index: Path, starts: Mapping[str, Path], recipe: Recipe) -> dict[str, Any]:
+    """SHA-256 of the sample index, of the weights it starts from, and of the recipe's files where it has any."""
+    files = {option: digest_file(path) for option, path in sorted(recipe.files().items())}
     return {
         "index": digest_file(index),
         "starts": {stage: digest_file(path) for stage, path in sorted(starts.items())},
+        **({"files": files} if files else {}),
     }
 
 

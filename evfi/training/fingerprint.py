@@ -28,7 +28,7 @@ def stage_fingerprint(
         "stage": stage.name,
         "model": options.model_dump(mode="json"),
         "recipe": recipe.model_dump(mode="json"),
-        "inputs": input_digests(index, starts),
+        "inputs": input_digests(index, starts, recipe),
         "stores": stores,
         "algo_version": ALGO_VERSIONS["training"],
     }

@@ -4,6 +4,8 @@ import logging
 import math
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,13 @@ from evfi.io.images import write_png
 from evfi.models.batch import Batch
 from evfi.models.family import Family, Recipe, Stage
 from evfi.models.implementation import StageLoss
+from evfi.nn.precision import autocast, intra_op_threads
 from evfi.options import Options
 from evfi.progress import tracked
 from evfi.provenance import write_stamp
 from evfi.training.export import JOURNAL, PICTURES, export, input_digests, run_facts
 from evfi.training.interruption import Interruption
 from evfi.training.options import Runtime
-from evfi.training.precision import autocast, intra_op_threads
 from evfi.training.schedule import learning_rate
 from evfi.training.state import Training, begun
 from evfi.training.validation import validate
@@ -81,7 +83,7 @@ def train_stage(
                 state_dir=state_dir,
                 fingerprint=fingerprint,
             )
-            inputs = input_digests(index, starts)
+            inputs = input_digests(index, starts, recipe)
             _train(training, interruption)
             facts = {**training.facts(), "validation": _first_and_last(training)}
             run = run_facts(
@@ -104,6 +106,8 @@ def _train(training: Training, interruption: Interruption) -> None:
         arrived = time.monotonic()
         values = _updated(training, batch)
         training.step += 1
+        if training.average is not None:
+            training.average.update(training.step)
         finished = training.step == total
         training.means.add({**values, "data_s": arrived - ready, "step_s": time.monotonic() - arrived})
         if training.step % recipe.journal_every == 0 or finished:
@@ -117,6 +121,8 @@ def _train(training: Training, interruption: Interruption) -> None:
         if stop:
             raise interruption.error(training.step, total)
         ready = time.monotonic()
+    if training.average is not None:
+        training.average.adopt()
 
 
 def _updated(training: Training, batch: Batch) -> dict[str, float]:
@@ -169,7 +175,8 @@ def _note_means(training: Training) -> None:
 
 def _validate(training: Training) -> None:
     samples = training.data.validation_samples()
-    found = validate(training.objective, samples, training.device, training.recipe.precision)
+    with training.average.shown() if training.average is not None else nullcontext():
+        found = validate(training.objective, samples, training.device, training.recipe.precision)
     if found is None:
         if training.step == 0:
             log.warning("%s: the index has no validation rows, so nothing is validated", training.label)
@@ -180,6 +187,26 @@ def _validate(training: Training) -> None:
     training.journal.write({"kind": "validation", "step": training.step, "metrics": found.metrics})
     text = ", ".join(f"{name} {value:.4g}" for name, value in found.metrics.items())
     log.info("%s: step %d of %d: validation %s", training.label, training.step, training.total, text)
+    _warn_if_lost(training)
+
+
+def _warn_if_lost(training: Training) -> None:
+    """Say at once, once, that a stage has fallen behind its beginning at two validations running.
+
+    Too high a rate kills a module in silence: flows that leave the frame, or a softmax of one candidate, let no
+    gradient through, so that the loss stays finite and flat.
+    """
+    losses = [line["metrics"]["loss"] for line in training.journal.of_kind("validation")]
+    if len(losses) < 3 or losses[0] is None:
+        return
+    worse = [loss is None or loss > losses[0] for loss in losses[1:]]
+    first_time = not any(before and after for before, after in pairwise(worse[:-1]))
+    if worse[-1] and worse[-2] and first_time:
+        log.warning(
+            "%s: at step %d the validation loss (%s) is worse than before training (%.4g) for the second time running: "
+            "lower learning_rate or grad_clip and start again; it seldom recovers",
+            training.label, training.step, losses[-1], losses[0],
+        )  # fmt: skip
 
 
 def _first_and_last(training: Training) -> dict[str, Any]:

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from evfi.models.family import Family, Recipe, Stage
 from evfi.nn.device import device_named
+from evfi.nn.precision import precision_note
 from evfi.options import Options
+from evfi.training.average import Average
 from evfi.training.checkpoint import CheckpointFolder
 from evfi.training.data import StageData
 from evfi.training.export import JOURNAL
 from evfi.training.journal import Journal, Means
 from evfi.training.options import Runtime
-from evfi.training.precision import precision_note
 from evfi.training.start import model_at_start, trained_state
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 class Training:
     """`step` counts the steps done of `total`; `objective` is model and loss as one module.
 
-    `trained` are the tensors of the stage's own modules by full name, `parameters` those of them with gradients.
+    `trained` are the tensors of the stage's own modules by full name, `parameters` those of them with gradients;
+    `average` follows them where the recipe asks for it.
     """
 
     label: str
@@ -44,6 +46,7 @@ class Training:
     journal: Journal
     total: int
     note: str | None
+    average: Average | None
     step: int = 0
     means: Means = field(default_factory=Means)
 
@@ -56,6 +59,8 @@ class Training:
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
         }
+        if self.average is not None:
+            state["average"] = self.average.tensors
         self.checkpoints.save(self.step, state)
 
     def resume(self) -> None:
@@ -67,6 +72,8 @@ class Training:
         with torch.no_grad():
             for name, tensor in self.trained.items():
                 tensor.copy_(state["trained"][name])
+        if self.average is not None:
+            self.average.restore(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.means.restore(state["means"])
         torch.set_rng_state(state["rng"])
@@ -121,6 +128,7 @@ def begun(
         journal=Journal(state_dir / JOURNAL),
         total=recipe.total_steps(len(data.training)),
         note=precision_note(recipe.precision, device),
+        average=None if recipe.ema_decay is None else Average(trained_state(model, stage.trains), recipe.ema_decay),
     )
     if training.note:
         log.warning("%s: %s", training.label, training.note)

@@ -12,8 +12,8 @@ from evfi.evaluation.metrics import psnr_float
 from evfi.inference.quantise import quantised
 from evfi.models.batch import Batch
 from evfi.models.implementation import StageLoss
+from evfi.nn.precision import autocast
 from evfi.samples.sample import Image, Sample
-from evfi.training.precision import autocast
 
 _PICTURE_ROWS = 4
 _GAP_PX = 4

@@ -213,6 +213,40 @@ def test_a_family_is_measured_with_all_that_it_joins(stores: Path, weights: Path
     assert {path.name for path in folder.iterdir()} == {f"{name.replace('/', '-')}.png" for name in names}
 
 
+def test_targets_that_a_family_cannot_predict_are_not_applicable(stores: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    family = family_named("convlstm")
+    model_options = family.options(base_channels=4)
+    weights = tmp_path / "weights.safetensors"
+    save_weights(weights, family.build(model_options).state_dict(), model_meta(family, "joint", model_options))
+    options = OPTIONS.replaced(metrics=("psnr_float", "event_consistency_true"), batch_size=3)
+    document = evaluate(stores / "test.parquet", tmp_path / "convlstm", weights=weights, options=options)
+    assert [method["name"] for method in document["methods"]] == ["convlstm", "convlstm/synthesis"]
+    table = pd.read_parquet(tmp_path / "convlstm" / "targets.parquet")
+    assert len(table) == 2 * (len(pd.read_parquet(stores / "test.parquet")) + 2 * 10)
+    psnr = table[(table["metric"] == "psnr_float") & (table["method"] == "convlstm")]
+    answered = psnr[psnr["value"].notna()]
+    septuplets, recording = (answered[answered["dataset"] == name] for name in ("septuplets", "recordings"))
+    assert set(septuplets["target"]) == {"im4"}
+    assert set(septuplets["skip"]) == {1}
+    assert len(septuplets) == 2
+    # Seven frames, skip 1: the pair in the middle alone has a frame on both sides. Thirds have no middle.
+    assert set(recording["protocol"]) == {"skip"}
+    assert set(recording["group"]) == {"00002-00004"}
+    assert set(answered["note"]) == {""}
+    declined = psnr[psnr["value"].isna()]
+    assert declined["note"].str.startswith("not predicted: ").all()
+    assert declined["note"].str.contains("tau 0.333|no context frame").any()
+    # Fresh weights predict the plain average.
+    reader = SampleReader(stores / "test.parquet")
+    sample = reader.at(reader.table["sample_id"].tolist().index(septuplets["sample_id"].iloc[0]))
+    blend = psnr_float((sample.frame0 / 255 + sample.frame1 / 255) / 2, sample.target)
+    assert septuplets["value"].iloc[0] == pytest.approx(blend, abs=1e-3)
+    for entry in document["pictures"]:
+        folder = tmp_path / "convlstm" / "pictures" / entry["folder"]
+        assert folder.exists() == (entry["sample_id"] in set(answered["sample_id"]))
+
+
 def test_a_family_runs_on_the_threads_of_the_options_whatever_was_set_before(
     stores: Path, weights: Path, tmp_path: Path
 ) -> None:

@@ -179,3 +179,28 @@ def test_threads_and_batch_size_below_one_are_refused(weights: Path) -> None:
     for wrong in ({"threads": 0}, {"batch_size": 0}):
         with pytest.raises(UserError, match="at least 1"):
             load_predictor(weights, **wrong)
+
+
+def test_a_family_that_looks_around_the_pair_gets_context_frames_and_their_events(
+    gray: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    family = family_named("wevi")
+    options = family.options(base_channels=8)
+    path = tmp_path / "wevi.safetensors"
+    save_weights(path, family.build(options).state_dict(), model_meta(family, "refinement", options))
+    predictor = load_predictor(path)
+    seen: list[Sample] = []
+    answered = predictor.predict
+    monkeypatch.setattr(predictor, "predict", lambda samples: seen.extend(samples) or answered(samples))
+    times = gray.frames.t_us
+    wanted = (times[:-1] + times[1:]) // 2
+    assert all(frame.shape == (35, 42) for frame in interpolated_frames(gray, wanted, predictor))
+    first, second, *_, last = seen
+    assert (first.before_us, first.after_us) == (None, times[2])
+    assert (second.before_us, second.after_us) == (times[0], times[3])
+    assert (last.before_us, last.after_us) == (times[2], None)
+    for sample in seen:
+        assert sample.outer_events is not None
+        np.testing.assert_array_equal(sample.outer_events.t, gray.events(*sample.outer_window).t)
+    assert len(second.outer_events or ()) > len(second.events)

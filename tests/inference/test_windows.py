@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evfi.errors import UserError
-from evfi.inference.windows import Window, capture_rate, times_of_factor, windows_at
+from evfi.inference.windows import Window, capture_rate, frames_between, times_of_factor, times_of_rate, windows_at
 
 frame_times = st.lists(st.integers(50, 60_000), min_size=1, max_size=8).map(
     lambda gaps: 1_700_000_000_000_000 + np.cumsum([0, *gaps]).astype(np.int64)
@@ -46,8 +46,13 @@ def test_no_frames_are_an_error() -> None:
         windows_at(np.empty(0, np.int64), np.array([1]))
 
 
+regular_times = st.lists(st.integers(40_000, 58_000), min_size=1, max_size=8).map(
+    lambda gaps: 1_700_000_000_000_000 + np.cumsum([0, *gaps]).astype(np.int64)
+)
+
+
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(times=frame_times, factor=st.integers(2, 40))
+@given(times=regular_times, factor=st.integers(2, 40))
 def test_a_factor_keeps_every_frame_time_and_spaces_the_rest_evenly(times: np.ndarray, factor: int) -> None:
     made = times_of_factor(times, factor)
     assert len(made) == (len(times) - 1) * factor + 1
@@ -67,8 +72,52 @@ def test_a_factor_that_inserts_nothing_is_refused(factor: int) -> None:
 def test_one_frame_and_gaps_too_short_are_refused() -> None:
     with pytest.raises(UserError, match="at least two frames, got 1"):
         times_of_factor(np.array([5]), 2)
-    with pytest.raises(UserError, match="100 µs and after it are 3 µs apart"):
-        times_of_factor(np.array([0, 100, 103]), 4)
+    with pytest.raises(UserError, match="3 µs and after it are 3 µs apart"):
+        times_of_factor(np.array([0, 4, 7, 10]) - 1, 4)
+
+
+def test_dropped_frames_are_made_up_for_so_that_the_pace_stays() -> None:
+    made = times_of_factor(np.array([0, 1000, 2000, 5000, 6000, 6200]), 4)
+    assert np.diff(made).tolist() == [250] * 24 + [200]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(times=frame_times, factor=st.integers(2, 40))
+def test_irregular_gaps_keep_every_frame_and_a_step_near_that_of_the_median_gap(times: np.ndarray, factor: int) -> None:
+    median = float(np.median(np.diff(times)))
+    if np.diff(times).min() < 1.5 * factor or median < 2 * factor:
+        return
+    made = times_of_factor(times, factor)
+    assert set(times.tolist()) <= set(made.tolist())
+    steps = np.diff(made)
+    assert steps.min() > 0
+    assert steps.max() <= 1.5 * median / factor + 1
+
+
+def test_a_rate_is_a_uniform_grid_from_the_first_frame_whatever_the_frames() -> None:
+    times = times_of_rate(np.array([7_000, 47_000, 180_000]), 100)
+    assert np.diff(times).tolist() == [10_000] * 17
+    assert times[0] == 7_000
+
+
+def test_a_grid_time_close_to_a_frame_becomes_the_frames_own() -> None:
+    times = times_of_rate(np.array([0, 40_010, 79_990, 120_600]), 100)
+    assert [int(t) for t in times if t % 10_000] == [40_010, 79_990]
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), 2e6])
+def test_an_impossible_rate_is_refused(fps: float) -> None:
+    with pytest.raises(UserError, match="frame rate"):
+        times_of_rate(np.array([0, 100]), fps)
+
+
+def test_a_part_is_counted_from_the_first_frame_and_holds_both_ends() -> None:
+    times = np.array([500, 600, 700, 800])
+    assert frames_between(times, 100, 200).tolist() == [600, 700]
+    assert frames_between(times, None, 100).tolist() == [500, 600]
+    assert frames_between(times, None, None).tolist() == times.tolist()
+    with pytest.raises(UserError, match="1 frames lie between start and end"):
+        frames_between(times, 250, None)
 
 
 def test_the_capture_rate_is_that_of_the_median_gap() -> None:

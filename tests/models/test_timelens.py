@@ -287,8 +287,8 @@ def test_a_recipe_of_another_family_is_refused() -> None:
 
 
 def test_the_manifest_holds_the_papers_recipe() -> None:
-    assert [stage.name for stage in TIMELENS.stages] == ["synthesis", "warp", "refinement", "attention"]
-    for stage in FAMILIES["timelens"].stages:
+    assert [stage.name for stage in TIMELENS.stages_of()] == ["synthesis", "warp", "refinement", "attention"]
+    for stage in FAMILIES["timelens"].stages_of():
         recipe = stage.recipe
         assert (recipe.learning_rate, recipe.lr_decay, recipe.lr_decay_epochs) == (1e-4, 0.1, 12)
         assert (recipe.epochs, recipe.batch_size, recipe.schedule) == (27, 4, "step")

@@ -1,9 +1,12 @@
 """Frames and events change together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from evfi.errors import UserError
+from evfi.representation.voxel import voxel_grid
 from evfi.samples import augment as augmenting
 from evfi.samples.options import AugmentOptions
 from evfi.samples.sample import Sample
@@ -33,6 +36,30 @@ def test_an_event_stays_on_its_pixel(change: str) -> None:
     assert changed.frame0[first].min() == 255
     assert changed.frame1[second].min() == 255
     assert changed.frame0.shape[:2] == (changed.sensor_size.height, changed.sensor_size.width)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_grid_of_a_changed_sample_is_the_changed_grid(seed: int) -> None:
+    """All changes at once: what holds for frames holds for the events' voxel grid."""
+    rng = np.random.default_rng(seed)
+    count = 400
+    events = Events(
+        x=rng.integers(0, SIZE.width, count).astype(np.uint16),
+        y=rng.integers(0, SIZE.height, count).astype(np.uint16),
+        t=np.sort(rng.integers(1000, 2000, count)),
+        p=rng.random(count) < 0.5,
+        sensor_size=SIZE,
+    )
+    original = replace(sample_with_marks(), events=events)
+    options = AugmentOptions(crop=8, transpose=True, reverse_time=False)
+    changed = augmenting.augment(original, options, np.random.default_rng(seed))
+    grid = voxel_grid(events, bins=5, start_us=1000, end_us=2000)
+    # The grid's bins as colours of a frame: they go where the pixels go.
+    colours = np.ascontiguousarray(grid.transpose(1, 2, 0))
+    as_frames = replace(original, frame0=colours, frame1=colours)
+    expected = augmenting.augment(as_frames, options, np.random.default_rng(seed)).frame0
+    found = voxel_grid(changed.events, bins=5, start_us=1000, end_us=2000)
+    np.testing.assert_allclose(found.transpose(1, 2, 0), expected, atol=1e-5)
 
 
 def test_a_crop_moves_events_with_the_pixels_and_drops_those_outside() -> None:

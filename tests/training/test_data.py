@@ -4,12 +4,14 @@ import signal
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from evfi.errors import EvfiError
+from evfi.errors import EvfiError, UserError
 from evfi.models.family import Recipe
 from evfi.models.registry import FAMILIES
+from evfi.samples.reader import SampleReader
 from evfi.training.data import StageData, evenly
 from evfi.training.options import Runtime
 
@@ -53,6 +55,68 @@ def test_the_samples_of_a_step_are_known_by_name(index: Path) -> None:
     assert len(data.ids_of_step(4)) == 2
     assert all(name.startswith("septuplets/0000") for name in data.ids_of_step(4))
     assert data.ids_of_step(4) != data.ids_of_step(5)
+
+
+CONVLSTM = FAMILIES["convlstm"]
+
+
+def convlstm_recipe(**changes: object) -> Recipe:
+    small = {"batch_size": 2, "augment": {"crop": 32}, "validation_samples": 9}
+    return CONVLSTM.last_stage.recipe.overridden({**small, **changes})
+
+
+def names(data: StageData) -> list[str]:
+    return [str(data.sample_ids[position]).removeprefix("septuplets/") for position in data.training]
+
+
+def test_four_even_frames_are_one_sample_of_a_septuplet(index: Path) -> None:
+    data = StageData(index, CONVLSTM, convlstm_recipe())
+    assert names(data) == [f"{clip}/0001/skip1/00002-00004/00003" for clip in ("00001", "00002")]
+    assert len(data.validation) == 1
+    sample = data.reader.at(int(data.training[0]))
+    every = SampleReader(index).at(int(data.training[0]))
+    assert every.before is None
+    # The scene moves one pixel a frame: im1, im3, im5, im7 around im4.
+    images = (sample.before, sample.frame0, sample.frame1, sample.after)
+    for image, shift in zip(images, (-3, -1, 1, 3), strict=True):
+        assert image is not None
+        assert sample.target is not None
+        assert np.array_equal(np.roll(image, shift, axis=1)[:, 3:-3], sample.target[:, 3:-3])
+    assert (sample.before_us, sample.after_us) == (0, 6 * 33_333)
+
+
+@pytest.mark.parametrize(("scheme", "targets"), [("tight", (2, 3, 4)), ("tight_first", (2,)), ("tight_last", (4,))])
+def test_tight_schemes_take_the_frames_beside_the_pair(index: Path, scheme: str, targets: tuple[int, ...]) -> None:
+    data = StageData(index, CONVLSTM, convlstm_recipe(frame_scheme=scheme))
+    found = [name.rsplit("/", 1)[1] for name in names(data) if name.startswith("00001")]
+    assert found == [f"{target:05d}" for target in targets]
+    sample = data.reader.at(int(data.training[0]))
+    assert sample.before_us == sample.t0_us - 33_333
+    assert sample.after_us == sample.t1_us + 33_333
+
+
+def test_all_frames_of_a_sample_get_one_crop_and_one_flip(index: Path) -> None:
+    data = StageData(index, CONVLSTM, convlstm_recipe())
+    for batch in data.batches(0, 6, Runtime(workers=0)):
+        for frames, target in zip(batch.frames, batch.target, strict=True):  # pyright: ignore
+            images = [*(image / 2 + 0.5 for image in frames[:2]), target, *(image / 2 + 0.5 for image in frames[2:])]
+            # Mirrored or reversed, the scene moves the other way; it is one motion through all five images.
+            steps = (-3, -1, 0, 1, 3)
+            errors = [
+                max(
+                    float((image.roll(sign * step, dims=2) - target)[..., 3:-3].abs().max())
+                    for image, step in zip(images, steps, strict=True)
+                )
+                for sign in (-1, 1)
+            ]
+            assert min(errors) < 1e-5
+
+
+def test_an_index_without_four_even_frames_is_refused(index: Path, tmp_path: Path) -> None:
+    table = pd.read_parquet(index)
+    table[table["skip"] == 3].to_parquet(tmp_path / "skip3.parquet")
+    with pytest.raises(UserError, match=r"none of the 18 training rows .* convlstm"):
+        StageData(tmp_path / "skip3.parquet", CONVLSTM, convlstm_recipe())
 
 
 @pytest.mark.parametrize(("length", "count"), [(10, 3), (10, 10), (2, 5), (7, 0)])

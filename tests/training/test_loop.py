@@ -140,7 +140,7 @@ def test_a_state_of_another_run_is_refused(train: Train, tmp_path: Path) -> None
 
 def test_all_four_stages_in_order_change_only_their_own_module(train: Train, tmp_path: Path) -> None:
     states: dict[str, dict[str, torch.Tensor]] = {}
-    for stage in TIMELENS.stages:
+    for stage in TIMELENS.stages_of():
         starts = {needed: tmp_path / needed / "weights.safetensors" for needed in stage.needs}
         train(tmp_path / stage.name, stage.name, starts=starts, recipe={"steps": 2})
         meta, states[stage.name] = load_weights(tmp_path / stage.name / "weights.safetensors")
@@ -242,6 +242,18 @@ def test_a_stage_that_learned_nothing_says_so(train: Train, tmp_path: Path, capl
     bad = train(tmp_path / "bad", "warp", recipe={"learning_rate": 1.0, "steps": 3})
     assert bad["validation"]["last"]["loss"] > bad["validation"]["first"]["loss"]
     assert "lower learning_rate" in caplog.text
+
+
+def test_a_stage_that_fell_behind_its_beginning_twice_running_is_warned_about_at_once_and_once(
+    train: Train, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(tmp_path / "good", recipe={"validation_every": 1})
+    assert "worse than before training" not in caplog.text
+    train(tmp_path / "bad", "warp", recipe={"learning_rate": 1.0, "validation_every": 1})
+    warnings = [record.getMessage() for record in caplog.records if "worse than before training" in record.getMessage()]
+    assert len(warnings) == 1
+    assert "timelens warp: at step 2 " in warnings[0]
+    assert "lower learning_rate" in warnings[0]
 
 
 def test_emulated_bf16_is_said_in_log_and_run(

@@ -91,8 +91,8 @@ def truth_argument(wildcards):
 
 
 def stage_weights(family, stage):
-    """Where a trained stage's weights lie."""
-    return f"{RESULTS}/{family}/{stage}/weights.safetensors"
+    """Where a stage's weights lie: trained by this run, or given."""
+    return CONFIG.family_training(family).starts.get(stage) or f"{RESULTS}/{family}/{stage}/weights.safetensors"
 
 
 def starting_weights(wildcards):
@@ -127,7 +127,7 @@ def final_weights(method):
     """The weights file of a family: trained by this run, or given as pretrained; None for the baselines."""
     if method == "baselines":
         return None
-    return CONFIG.pretrained.get(method) or stage_weights(method, FAMILIES[method].stages[-1].name)
+    return CONFIG.pretrained.get(method) or stage_weights(method, CONFIG.stages(method)[-1].name)
 
 
 def evaluation_threads(wildcards):
@@ -151,7 +151,7 @@ def weights_argument(wildcards):
 
 def trained_stages():
     """(family, stage) of all stages that this run trains."""
-    return [(family, stage.name) for family in CONFIG.trained_families() for stage in FAMILIES[family].stages]
+    return [(family, stage.name) for family in CONFIG.trained_families() for stage in CONFIG.stages(family)]
 
 
 def methods():

@@ -13,6 +13,7 @@ from evfi.models.timelens.inputs import Inputs
 from evfi.models.timelens.manifest import TimeLensRecipe
 from evfi.models.timelens.network import TimeLens
 from evfi.nn.losses import ImageLoss, image_loss
+from evfi.nn.perceptual import lpips_loss, vgg_loss
 from evfi.nn.warp import Warped
 
 
@@ -24,6 +25,8 @@ class Objective(nn.Module):
         self.model = model
         self._stage_loss = _STAGE_LOSSES[module]
         self._terms = _terms(recipe)
+        # Registered, so that a loss with weights follows the objective to its device.
+        self._networks = nn.ModuleList(term.loss for term in self._terms if isinstance(term.loss, nn.Module))
 
     def forward(self, inputs: Inputs) -> StageLoss:
         if inputs.target is None:
@@ -60,10 +63,20 @@ class _Term:
 def _terms(recipe: TimeLensRecipe) -> tuple[_Term, ...]:
     terms = [_Term(recipe.pixel, recipe.pixel_weight, image_loss(recipe.pixel))]
     if recipe.perceptual != "none":
-        terms.append(_Term(recipe.perceptual, recipe.perceptual_weight, image_loss(recipe.perceptual)))
+        terms.append(_Term(recipe.perceptual, recipe.perceptual_weight, _perceptual(recipe)))
     if not any(term.weight for term in terms):
         raise UserError("pixel_weight and perceptual_weight are both 0, nothing would be trained: set one of them")
     return tuple(terms)
+
+
+def _perceptual(recipe: TimeLensRecipe) -> ImageLoss:
+    recipe.check_files()
+    files = recipe.files()
+    if recipe.perceptual == "lpips":
+        return lpips_loss(files["vgg_weights"], files["lpips_heads"])
+    if recipe.perceptual == "vgg":
+        return vgg_loss(files["vgg_weights"])
+    return image_loss(recipe.perceptual)
 
 
 # Each gives the images that the loss compares with the target, and the frame to show in validation.

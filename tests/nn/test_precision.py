@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from evfi.training.precision import autocast, intra_op_threads, precision_note
+from evfi.nn.precision import autocast, intra_op_threads, precision_note
 
 CPU = torch.device("cpu")
 

@@ -1,0 +1,62 @@
+"""Weights that a family's authors published as an evfi weights file. Only a file that the user names is read."""
+
+import importlib
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from evfi.errors import InputFileError, MissingInputError, UserError
+from evfi.models.family import Family, Published
+from evfi.models.weights import fill, model_meta, save_weights
+from evfi.provenance import digest_file, write_stamp
+
+
+def published_of(family: Family) -> Published:
+    """What a family says of its authors' weights.
+
+    Raises:
+        UserError: nothing, so that none can be imported.
+    """
+    if family.published is None:
+        raise UserError(f"no published weights of the family {family.name} can be imported")
+    return family.published
+
+
+def import_weights(family: Family, checkpoint: Path, out: Path) -> dict[str, Any]:
+    """Read a published checkpoint (weights_only, onto the CPU) and write it as `out`; returns its metadata.
+
+    Every key is used and every parameter filled.
+
+    Raises:
+        MissingInputError, InputFileError: the file is absent, or does not fit; the first key in question is named.
+        UserError: the family has no published weights, or `out` does not end in .safetensors.
+        OutputError: `out` cannot be written.
+    """
+    described = published_of(family)
+    if out.suffix != ".safetensors":
+        raise UserError(f"imported weights are written as .safetensors, got {out}")
+    content = _loaded(checkpoint)
+    options, state = importlib.import_module(described.module).imported(content, checkpoint)
+    model = family.build(options)
+    fill(model, state, checkpoint)
+    meta = {
+        **model_meta(family, family.last_stage.name, options),
+        "imported": {"sha256": digest_file(checkpoint), "licence": described.licence},
+    }
+    save_weights(out, model.state_dict(), meta)
+    write_stamp(out)
+    return meta
+
+
+def _loaded(path: Path) -> Any:
+    if not path.is_file():
+        raise MissingInputError(f"no checkpoint at {path}: evfi downloads none, name the file that you have")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputFileError(
+            f"{path} cannot be read as plain tensors ({reason}): evfi runs no code of a checkpoint"
+        ) from error
