@@ -56,8 +56,10 @@ def writing_aedat4(
         # dv-processing aborts the process where the name does not end in .aedat4 or the file cannot be opened
         (folder / path.name).write_bytes(b"")
         writer = Aedat4Writer(folder / path.name, sensor_size, name, with_frames=with_frames)
-        yield writer
-        writer.finish()
+        try:
+            yield writer
+        finally:
+            writer.finish()  # also after an error, whose traceback would keep dv-processing's busy thread alive
 
 
 class Aedat4Writer:
