@@ -30,7 +30,7 @@ def test_the_default_run_plans_every_step_of_the_demo(tmp_path: Path) -> None:
         "blocks_train": 1,
         "blocks_test": 1,
         "ingest": 3,
-        "simulate": 3,
+        "simulate": 7,
         "index": 2,
         "train_stage": 4,
         "evaluate": 2,
