@@ -9,10 +9,8 @@ Example: python scripts/bench_stores.py --events 20000000
 import argparse
 import importlib.util
 import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ import hdf5plugin
 import numpy as np
 import zarr
 from numcodecs import blosc  # pyright: ignore[reportAttributeAccessIssue] - compiled, without stubs
+from timing import compare
 
 from evfi.demo.options import DemoOptions
 from evfi.demo.recordings import plan_recordings, recording_scene, sensor_options
@@ -34,7 +33,7 @@ from evfi.simulation.simulate import Simulator
 from evfi.types import Events
 from evfi.units import US_PER_MS, US_PER_S
 
-PAIRS, WINDOWS, WINDOW_US = 7, 100, 5_000
+WINDOWS, WINDOW_US = 100, 5_000
 NOISE, SCENE_US, RENDERS = 0.05, US_PER_S // 4, 250
 PIECE = 1 << 20
 
@@ -219,25 +218,6 @@ def _columns(rows: np.ndarray, time: str) -> list[np.ndarray]:
     """What every reader must end with: columns of their own."""
     polarity = next(name for name in ("on", "polarity") if name in (rows.dtype.names or ()))
     return [np.ascontiguousarray(rows[name]) for name in (time, "x", "y", polarity)]
-
-
-def compare(label: str, own: Callable[[], object], other: Callable[[], object]) -> None:
-    """Time both by turns and print how many times the other's time ours is the part of, and the medians."""
-    own(), other()
-    pairs = [(_seconds(own), _seconds(other)) for _ in range(PAIRS)]
-    ratios = sorted(theirs / ours for ours, theirs in pairs)
-    ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-    print(
-        f"{label}: {statistics.median(ratios):.2f}x as fast (spread {ratios[0]:.2f} to {ratios[-1]:.2f}); "
-        f"{ours * 1e3:.1f} ms against {theirs * 1e3:.1f} ms",
-        flush=True,
-    )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.flow.pwc_network import PwcNet
 from evfi.nn.device import device_named
+from evfi.nn.torch_file import plain_content
 from evfi.provenance import digest_file
 
 _MULTIPLE = 64
@@ -60,11 +60,7 @@ class PwcFlow:
 def _loaded(path: Path) -> PwcNet:
     if not path.is_file():
         raise MissingInputError(f"no flow weights at {path}: name PWC-Net's pwc_net.pth.tar, or choose the flow dis")
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle raises anything
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputFileError(f"{path} is no PyTorch file of plain tensors ({first_line}): get it again") from error
+    content = plain_content(path, "get it again")
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     network = PwcNet()
     own = network.state_dict()

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from evfi.errors import InputFileError, MissingInputError
 from evfi.models.wevi.attention import fit_matrix
+from evfi.nn.torch_file import plain_content
 
 Stage = Literal["stage1", "stage2"]
 _ENTRIES: dict[Stage, str] = {"stage1": "Generator", "stage2": "attnRefine"}
@@ -81,11 +82,7 @@ def read_author_checkpoint(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise MissingInputError(f"no checkpoint at {path}: name a file such as bestEVI_epoch100.pth")
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle raises anything
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputFileError(f"{path} is no PyTorch file of plain tensors ({first_line}): expected a .pth") from error
+    content = plain_content(path, "expected a .pth")
     entries = content if isinstance(content, Mapping) else {}
     found: list[Stage] = [stage for stage, entry in _ENTRIES.items() if entry in entries]
     if not found:
