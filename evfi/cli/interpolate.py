@@ -35,6 +35,13 @@ def run(
     save_intermediates: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep the images on the way to each inserted frame.")
     ] = None,
+    mask_hot_pixels: Annotated[
+        bool, typer.Option("--mask-hot-pixels/--keep-hot-pixels", help="Leave out the events of hot pixels.")
+    ] = True,
+    background_us: Annotated[
+        int | None,
+        typer.Option(min=1, help="Leave out events that no neighbouring pixel announced in so many µs; try 5000."),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 2,
     precision: Annotated[Precision, typer.Option(help="bf16: faster where the processor has it.")] = "fp32",
@@ -50,6 +57,7 @@ def run(
 
     `evfi interpolate my.zarr frames/ --fps 240 --start 1.5 --end 3 --weights weights.safetensors`
     """
+    from evfi.inference.cleaning import Cleaning
     from evfi.inference.plan import Asked
     from evfi.inference.slow_motion import interpolate_file
 
@@ -69,6 +77,7 @@ def run(
         out,
         weights=weights or newest_weights(results, family),
         asked=asked,
+        cleaning=Cleaning(hot_pixels=mask_hot_pixels, background_us=background_us),
         intermediates=save_intermediates,
         device=device,
         threads=threads,

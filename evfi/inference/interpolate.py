@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evfi.errors import MissingInputError
+from evfi.inference.cleaning import Cleaning, EventCleaner, Taken
 from evfi.inference.predictor import Prediction, Predictor, load_predictor
 from evfi.inference.quantise import quantised
 from evfi.inference.windows import Times, Window, windows_at
@@ -27,7 +28,8 @@ def interpolate(
 ) -> Image:
     """Frames at the requested times, uint8 (N, H, W) for a gray recording, (N, H, W, 3) RGB for a colour one.
 
-    A time that is exactly a frame's gives that frame, bit for bit.
+    A time that is exactly a frame's gives that frame, bit for bit. All events count, those of hot pixels too (`evfi
+    interpolate` leaves them out; `evfi doctor --fix` writes a recording without them).
 
     Args:
         recording: with frames, as `evfi.io.recording.open_recording` gives it.
@@ -55,7 +57,7 @@ def interpolated_frames(recording: Recording, times: Times, predictor: Predictor
         MissingInputError: the recording has no frames.
         UserError: a time outside the frames.
     """
-    return FrameInserter(recording, predictor).frames(times)
+    return FrameInserter(recording, predictor, cleaning=Cleaning(hot_pixels=False)).frames(times)
 
 
 def frames_of(recording: Recording) -> FrameStream:
@@ -77,27 +79,49 @@ class FrameInserter:
 
     Args:
         seen: called with the number of an inserted frame among all frames and with its prediction.
+        cleaning: which events are left out.
 
     Attributes:
         predicted, copied: frames made and taken over.
+        hot_pixels: pixels whose events were left out.
+        removed_hot, removed_background: events left out of the gaps: those of hot pixels, and background activity.
         gaps_without_events: gaps between frames in which nothing but the frames told what to draw.
         gaps_with_exposure_change: gaps whose two frames were exposed for times that differ by more than a fifth.
         overexposed: mean share of saturated pixels of the frames that were read, 0 to 1.
     """
 
     def __init__(
-        self, recording: Recording, predictor: Predictor, seen: Callable[[int, Prediction], None] | None = None
+        self,
+        recording: Recording,
+        predictor: Predictor,
+        seen: Callable[[int, Prediction], None] | None = None,
+        *,
+        cleaning: Cleaning,
     ) -> None:
         self._recording = recording
+        self._cleaner = EventCleaner(recording, cleaning)
         self._predictor = predictor
         self._seen = seen
         self._stream = frames_of(recording)
         self._kept: dict[int, Image] = {}
         self._silent: set[int] = set()
+        self._removed: dict[int, tuple[int, int]] = {}
         self._exposure_changes: set[int] = set()
         self._saturated = self._read = 0.0
         self.predicted = 0
         self.copied = 0
+
+    @property
+    def hot_pixels(self) -> int:
+        return self._cleaner.hot_pixel_count
+
+    @property
+    def removed_hot(self) -> int:
+        return sum(hot for hot, _ in self._removed.values())
+
+    @property
+    def removed_background(self) -> int:
+        return sum(background for _, background in self._removed.values())
 
     @property
     def gaps_without_events(self) -> int:
@@ -140,7 +164,7 @@ class FrameInserter:
         """The samples of one gap; they share its frames and events."""
         gap = windows[0]
         t0_us, t1_us = int(self._stream.t_us[gap.frame0]), int(self._stream.t_us[gap.frame1])
-        events = self._recording.events(t0_us, t1_us)
+        events = self._taken(gap, t0_us, t1_us).events
         if not len(events):
             self._silent.add(gap.frame0)
         if self._exposure_changed(gap):
@@ -151,7 +175,7 @@ class FrameInserter:
         before_us = int(self._stream.t_us[gap.before]) if gap.before >= 0 else None
         after_us = int(self._stream.t_us[gap.after]) if gap.after >= 0 else None
         outer_window = SampleTimes(t0_us, t1_us, gap.t_us, before_us, after_us).outer_window
-        outer_events = self._recording.events(*outer_window) if self._predictor.needs.outer_events else None
+        outer_events = self._cleaner.take(*outer_window).events if self._predictor.needs.outer_events else None
         for window in windows:
             yield Sample(
                 sample_id=f"{self._recording.path.name}/{window.t_us}",
@@ -169,6 +193,12 @@ class FrameInserter:
                 after_us=after_us,
                 outer_events=outer_events,
             )
+
+    def _taken(self, gap: Window, t0_us: int, t1_us: int) -> Taken:
+        taken = self._cleaner.take(t0_us, t1_us)
+        if taken.hot or taken.background:
+            self._removed[gap.frame0] = (taken.hot, taken.background)
+        return taken
 
     def _frame(self, number: int) -> NDArray[np.uint8]:
         """A frame of the recording; the last few are kept, so that each is decoded once."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from evfi.inference.cleaning import Cleaning
 from evfi.inference.interpolate import FrameInserter, frames_of
 from evfi.inference.plan import Asked, planned
 from evfi.inference.predictor import Prediction, load_predictor
@@ -25,6 +26,8 @@ class Summary:
 
     Attributes:
         slow_down: how many times slower it plays than it happened; None for single times.
+        hot_pixels, removed_hot: pixels that were masked, and their events in the gaps.
+        removed_background: further events in the gaps that were taken for noise.
         overexposed: mean share of saturated pixels in the recording's frames, 0 to 1.
     """
 
@@ -37,6 +40,9 @@ class Summary:
     frames_kept: int
     frames_inserted: int
     frames_out: int
+    hot_pixels: int
+    removed_hot: int
+    removed_background: int
     gaps_without_events: int
     gaps_with_exposure_change: int
     overexposed: float
@@ -57,10 +63,16 @@ class Summary:
         return (
             f"{self.out}: captured at {self.capture_fps:.2f} fps, plays at {self.playback_fps:.2f} fps{slower}; "
             f"{self.frames_kept} frames kept + {self.frames_inserted} inserted by {self.family} = {self.frames_out}, "
-            f"{self.inserted_per_second:.2f} inserted frames/s; {self.gaps_without_events} gaps without any event, "
+            f"{self.inserted_per_second:.2f} inserted frames/s; removed {self._removed}; "
+            f"{self.gaps_without_events} gaps without any event, "
             f"{self.gaps_with_exposure_change} with an exposure change above 20 %, "
             f"{self.overexposed:.1%} of the frames' area overexposed"
         )
+
+    @property
+    def _removed(self) -> str:
+        hot = f"{self.removed_hot} events of {self.hot_pixels} hot pixels"
+        return hot if not self.removed_background else f"{hot} and {self.removed_background} of background activity"
 
 
 def _slower(slow_down: float) -> str:
@@ -75,6 +87,7 @@ def interpolate_file(
     *,
     weights: Path,
     asked: Asked,
+    cleaning: Cleaning | None = None,
     intermediates: Path | None = None,
     **computing: Any,
 ) -> Summary:
@@ -83,6 +96,7 @@ def interpolate_file(
     Args:
         source: a recording store, or an .aedat4 file (ingested into a temporary store beside `out`).
         out: .mp4, .webp, .gif, .zarr (a frame store), or a folder of PNGs (no ending).
+        cleaning: which events are left out; default: those of hot pixels.
         intermediates: a folder for the images on the way to each inserted frame; None = they are dropped.
         computing: device, threads, batch_size, precision, max_bytes (as in `load_predictor`).
 
@@ -92,6 +106,8 @@ def interpolate_file(
         OutputError: `out` cannot be written.
     """
     asked.check()
+    cleaning = cleaning or Cleaning()
+    cleaning.check()
     check_output(out)
     if intermediates is not None:
         check_output(intermediates, kinds=("png",))
@@ -100,7 +116,7 @@ def interpolate_file(
         frame_times = frames_of(recording).t_us
         plan = planned(frame_times, asked)
         pictures = None if intermediates is None else stack.enter_context(_Pictures.writing(intermediates))
-        inserter = FrameInserter(recording, predictor, pictures)
+        inserter = FrameInserter(recording, predictor, pictures, cleaning=cleaning)
         begin = time.perf_counter()
         write_frames(out, inserter.frames(plan.t_us), plan.t_us, fps=plan.playback_fps)
         seconds = time.perf_counter() - begin
@@ -114,6 +130,9 @@ def interpolate_file(
         frames_kept=inserter.copied,
         frames_inserted=inserter.predicted,
         frames_out=len(plan.t_us),
+        hot_pixels=inserter.hot_pixels,
+        removed_hot=inserter.removed_hot,
+        removed_background=inserter.removed_background,
         gaps_without_events=inserter.gaps_without_events,
         gaps_with_exposure_change=inserter.gaps_with_exposure_change,
         overexposed=inserter.overexposed,

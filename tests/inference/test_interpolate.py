@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from evfi.errors import InputFileError, MissingInputError, UserError
+from evfi.inference.cleaning import Cleaning
 from evfi.inference.interpolate import FrameInserter, interpolate, interpolated_frames
 from evfi.inference.predictor import Predictor, load_predictor
 from evfi.inference.quantise import is_gray, quantised
@@ -100,7 +101,7 @@ def test_at_most_four_frames_are_kept_and_each_is_decoded_once(
     stream = type(gray.frames)
     read = stream.__getitem__
     monkeypatch.setattr(stream, "__getitem__", lambda self, number: decoded.append(number) or read(self, number))
-    inserter = FrameInserter(gray, predictor)
+    inserter = FrameInserter(gray, predictor, cleaning=Cleaning())
     for _ in inserter.frames(times_of_factor(gray.frames.t_us, 2)):
         assert len(inserter._kept) <= 4
     assert sorted(decoded) == [0, 1, 2, 3, 4]
