@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from evfi.models.batch import Batch
-    from evfi.models.implementation import Implementation, Predictions
+    from evfi.models.implementation import Implementation, Predictions, StageObjective
     from evfi.samples.sample import Sample
 
 
@@ -244,7 +244,7 @@ class Family:
         """One batch of prepared samples of one size."""
         return self.load().collate(inputs)
 
-    def objective(self, stage: Stage, model: "nn.Module", recipe: Recipe) -> "nn.Module":
+    def objective(self, stage: Stage, model: "nn.Module", recipe: Recipe) -> "StageObjective":
         """Model and loss as one module: `objective(batch)` gives a `StageLoss`, with gradients for `stage.trains`."""
         return self.load().objective(stage, model, recipe)
 

@@ -1,5 +1,6 @@
 """The torch side of a family: the functions its implementation module must have, and what they return."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -35,6 +36,21 @@ class Predictions:
     intermediates: Mapping[str, Float[Tensor, "b 3 h w"]]
 
 
+class StageObjective(nn.Module, ABC):
+    """Model and loss of a stage as one module, batch to StageLoss."""
+
+    def beforehand(self, inputs: Any) -> Any:
+        """What a batch gives that no step of the stage changes (frozen modules), without gradients; None for nothing.
+
+        The trainer computes it for the next batch while a step runs.
+        """
+        return None
+
+    @abstractmethod
+    def forward(self, inputs: Any, beforehand: Any = None) -> StageLoss:
+        """The loss of a batch; without `beforehand`, it is computed here."""
+
+
 class Implementation(Protocol):
     """Functions of a family's implementation module.
 
@@ -53,7 +69,7 @@ class Implementation(Protocol):
         """Prepared samples of one size as a batch."""
         ...
 
-    def objective(self, stage: Stage, model: Any, recipe: Recipe) -> nn.Module:
+    def objective(self, stage: Stage, model: Any, recipe: Recipe) -> StageObjective:
         """Model and loss as one module, batch to StageLoss; frozen parts run without gradients."""
         ...
 

@@ -22,6 +22,7 @@ from evfi.nn.precision import autocast, intra_op_threads
 from evfi.options import Options
 from evfi.progress import tracked
 from evfi.provenance import write_stamp
+from evfi.training.ahead import with_beforehand
 from evfi.training.export import JOURNAL, PICTURES, export, input_digests, run_facts
 from evfi.training.interruption import Interruption
 from evfi.training.options import Runtime
@@ -100,11 +101,17 @@ def _train(training: Training, interruption: Interruption) -> None:
     recipe, total = training.recipe, training.total
     if training.step == 0:
         _validate(training)
-    batches = training.data.batches(training.step, total, training.runtime)
+    batches = with_beforehand(
+        training.data.batches(training.step, total, training.runtime),
+        training.objective,
+        device=training.device,
+        precision=recipe.precision,
+        threads=recipe.threads,
+    )
     saved = ready = time.monotonic()
-    for batch in tracked(batches, total=total - training.step, label=training.label, unit="step"):
+    for batch, beforehand in tracked(batches, total=total - training.step, label=training.label, unit="step"):
         arrived = time.monotonic()
-        values = _updated(training, batch)
+        values = _updated(training, batch, beforehand)
         training.step += 1
         if training.average is not None:
             training.average.update(training.step)
@@ -125,14 +132,14 @@ def _train(training: Training, interruption: Interruption) -> None:
         training.average.adopt()
 
 
-def _updated(training: Training, batch: Batch) -> dict[str, float]:
+def _updated(training: Training, batch: Batch, beforehand: Any) -> dict[str, float]:
     """One step: forward, backward, update. Returns the step's values for the journal."""
     recipe = training.recipe
     rate = learning_rate(recipe, training.step, training.total)
     for group in training.optimizer.param_groups:
         group["lr"] = rate
     with autocast(training.device, recipe.precision):
-        result: StageLoss = training.objective(batch.to(training.device))
+        result: StageLoss = training.objective(batch, beforehand)
     loss = _finite(training, "loss", result.total)
     training.optimizer.zero_grad(set_to_none=True)
     result.total.backward()

@@ -14,7 +14,8 @@ from evfi.provenance import item_seed
 
 
 def model_at_start(family: Family, stage: Stage, options: Options, starts: Mapping[str, Path], seed: int) -> nn.Module:
-    """The whole model of a family as the stage finds it; only the stage's own modules take gradients.
+    """The whole model of a family as the stage finds it; only the stage's own modules take gradients and are
+    in training mode.
 
     Args:
         starts: the exported weights of each stage in `stage.needs`, by stage name.
@@ -35,9 +36,9 @@ def model_at_start(family: Family, stage: Stage, options: Options, starts: Mappi
                 f"{needed}: exchange the files"
             )
         fill(model, state, starts[needed], family.modules_of(needed))
-    model.requires_grad_(False)
+    model.requires_grad_(False).eval()
     for module in stage.trains:
-        model.get_submodule(module).requires_grad_(True)
+        model.get_submodule(module).requires_grad_(True).train()
     return model
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from evfi.models.family import Family, Recipe, Stage
+from evfi.models.implementation import StageObjective
 from evfi.nn.device import device_named
 from evfi.nn.precision import precision_note
 from evfi.options import Options
@@ -38,7 +39,7 @@ class Training:
     device: torch.device
     data: StageData
     model: nn.Module
-    objective: nn.Module
+    objective: StageObjective
     trained: dict[str, Tensor]
     parameters: list[nn.Parameter]
     optimizer: torch.optim.Adam

@@ -38,6 +38,7 @@ def validate(
     losses: list[float] = []
     psnrs: list[float] = []
     rows: list[Image] = []
+    training = [module for module in objective.modules() if module.training]
     objective.eval()
     with torch.no_grad():
         for sample, batch in samples:
@@ -49,7 +50,8 @@ def validate(
             losses.append(float(result.total))
             psnrs.append(psnr_float(frame, sample.target))
             rows.append(_joined((sample.frame0, sample.target, quantised(frame), sample.frame1), axis=1))
-    objective.train()
+    for module in training:
+        module.training = True
     if not losses:
         return None
     count = min(_PICTURE_ROWS, len(rows))

@@ -95,6 +95,28 @@ def test_every_parameter_of_a_stage_gets_a_gradient_and_no_other_does(
 
 
 @every_stage
+def test_what_is_known_beforehand_gives_the_same_loss_bit_for_bit(
+    name: str, stage_name: str, sample: Sample, other_sample: Sample
+) -> None:
+    family, _, model = small(name)
+    stage = family.stage(stage_name)
+    objective = family.objective(stage, model, stage.recipe)
+    batch = family.collate([family.prepare(sample), family.prepare(other_sample)])
+    for module in stage.trains:
+        for parameter in model.get_submodule(module).parameters():
+            parameter.data.add_(0.01 * torch.randn_like(parameter))
+    known = objective.beforehand(batch)
+    plain, ahead = objective(batch), objective(batch, known)
+    assert torch.equal(plain.total, ahead.total)
+    assert torch.equal(plain.frame, ahead.frame)
+    for module in stage.trains:
+        for parameter in model.get_submodule(module).parameters():
+            parameter.data.mul_(1.5)
+    # No step of the stage changes it: what was computed one batch ahead stays right.
+    assert torch.equal(objective(batch).total, objective(batch, known).total)
+
+
+@every_stage
 def test_a_stage_needs_only_earlier_stages_and_trains_modules_of_the_model(name: str, stage_name: str) -> None:
     family, _, model = small(name)
     names = [stage.name for stage in family.stages]

@@ -1,17 +1,15 @@
 """The loss of the one stage: L1 on both frames. The refined term also reaches the synthesis network."""
 
-from torch import nn
-
 from evfi.errors import UserError
 from evfi.models.convlstm.inputs import Inputs, signed, unsigned
 from evfi.models.convlstm.manifest import ConvLSTMRecipe
 from evfi.models.convlstm.network import ConvLSTMInterpolation
 from evfi.models.family import Recipe, Stage
-from evfi.models.implementation import StageLoss
+from evfi.models.implementation import StageLoss, StageObjective
 from evfi.nn.losses import l1
 
 
-class Objective(nn.Module):
+class Objective(StageObjective):
     """Batch to StageLoss; both terms on values in [-1, 1], twice those of [0, 1]."""
 
     def __init__(self, model: ConvLSTMInterpolation, recipe: ConvLSTMRecipe) -> None:
@@ -19,7 +17,7 @@ class Objective(nn.Module):
         self.model = model
         self._synthesis_weight, self._refined_weight = recipe.synthesis_weight, recipe.refined_weight
 
-    def forward(self, inputs: Inputs) -> StageLoss:
+    def forward(self, inputs: Inputs, beforehand: None = None) -> StageLoss:
         if inputs.target is None:
             raise UserError("training needs samples with a target frame; these have none")
         target = signed(inputs.target)

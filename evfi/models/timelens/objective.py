@@ -2,36 +2,43 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from evfi.errors import UserError
 from evfi.models.family import Recipe, Stage
-from evfi.models.implementation import StageLoss
+from evfi.models.implementation import StageLoss, StageObjective
 from evfi.models.timelens.inputs import Inputs
 from evfi.models.timelens.manifest import TimeLensRecipe
-from evfi.models.timelens.network import TimeLens
+from evfi.models.timelens.network import Image, Refinement, TimeLens, Warping
 from evfi.nn.losses import ImageLoss, image_loss
 from evfi.nn.perceptual import lpips_loss, vgg_loss
 from evfi.nn.warp import Warped
 
 
-class Objective(nn.Module):
+class Objective(StageObjective):
     """Batch to StageLoss for one stage."""
 
     def __init__(self, module: str, model: TimeLens, recipe: TimeLensRecipe) -> None:
         super().__init__()
         self.model = model
-        self._stage_loss = _STAGE_LOSSES[module]
+        self._beforehand, self._images = _STAGES[module]
         self._terms = _terms(recipe)
         # Registered, so that a loss with weights follows the objective to its device.
         self._networks = nn.ModuleList(term.loss for term in self._terms if isinstance(term.loss, nn.Module))
 
-    def forward(self, inputs: Inputs) -> StageLoss:
+    @torch.no_grad()
+    def beforehand(self, inputs: Inputs) -> "Beforehand | None":
+        """What the modules before the stage's own say; None in the first two stages."""
+        return None if self._beforehand is None else self._beforehand(self.model, inputs)
+
+    def forward(self, inputs: Inputs, beforehand: "Beforehand | None" = None) -> StageLoss:
         if inputs.target is None:
             raise UserError("training needs samples with a target frame; these have none")
-        images, frame = self._stage_loss(self.model, inputs)
+        known = self.beforehand(inputs) if beforehand is None else beforehand
+        images, frame = self._images(self.model, inputs, known)
         total = frame.new_zeros(())
         parts: dict[str, Tensor] = {}
         for term in self._terms:
@@ -79,41 +86,68 @@ def _perceptual(recipe: TimeLensRecipe) -> ImageLoss:
     return image_loss(recipe.perceptual)
 
 
-# Each gives the images that the loss compares with the target, and the frame to show in validation.
-_StageLoss = Callable[[TimeLens, Inputs], tuple[tuple[Tensor, ...], Tensor]]
+# For each module: what is known before it, and from that the images that the loss compares with the target and the
+# frame to show in validation.
+_Images = tuple[tuple[Tensor, ...], Tensor]
 
 
-def _synthesis(model: TimeLens, inputs: Inputs) -> tuple[tuple[Tensor, ...], Tensor]:
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """What refinement starts from."""
+
+    synthesised: Image
+    warping: Warping
+
+
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """What attention starts from."""
+
+    joined: Joined
+    refinement: Refinement
+
+
+Beforehand = Joined | Refined
+
+
+def _synthesis(model: TimeLens, inputs: Inputs, _: None) -> _Images:
     frame = model.synthesised(inputs)
     return (frame,), frame
 
 
-def _warp(model: TimeLens, inputs: Inputs) -> tuple[tuple[Tensor, ...], Tensor]:
+def _warp(model: TimeLens, inputs: Inputs, _: None) -> _Images:
     warping = model.warped(inputs)
     return (warping.warped0.image, warping.warped1.image), _mean_of_valid(warping.warped0, warping.warped1)
 
 
-def _refinement(model: TimeLens, inputs: Inputs) -> tuple[tuple[Tensor, ...], Tensor]:
-    with torch.no_grad():
-        synthesised, warping = model.synthesised(inputs), model.warped(inputs)
-    refinement = model.refined(warping, synthesised)
+def _joined(model: TimeLens, inputs: Inputs) -> Joined:
+    return Joined(model.synthesised(inputs), model.warped(inputs))
+
+
+def _refinement(model: TimeLens, _: Inputs, known: Joined) -> _Images:
+    refinement = model.refined(known.warping, known.synthesised)
     refined0, refined1 = refinement.refined0, refinement.refined1
     return (refined0.image, refined1.image), _mean_of_valid(refined0, refined1)
 
 
-def _attention(model: TimeLens, inputs: Inputs) -> tuple[tuple[Tensor, ...], Tensor]:
-    with torch.no_grad():
-        synthesised, warping = model.synthesised(inputs), model.warped(inputs)
-        refinement = model.refined(warping, synthesised)
-    frame = model.attended(inputs, warping, refinement, synthesised).frame
+def _refined(model: TimeLens, inputs: Inputs) -> Refined:
+    joined = _joined(model, inputs)
+    return Refined(joined, model.refined(joined.warping, joined.synthesised))
+
+
+def _attention(model: TimeLens, inputs: Inputs, known: Refined) -> _Images:
+    joined = known.joined
+    frame = model.attended(inputs, joined.warping, known.refinement, joined.synthesised).frame
     return (frame,), frame
 
 
-_STAGE_LOSSES: dict[str, _StageLoss] = {
-    "synthesis": _synthesis,
-    "warp": _warp,
-    "refinement": _refinement,
-    "attention": _attention,
+_STAGES: dict[
+    str, tuple[Callable[[TimeLens, Inputs], Beforehand] | None, Callable[[TimeLens, Inputs, Any], _Images]]
+] = {
+    "synthesis": (None, _synthesis),
+    "warp": (None, _warp),
+    "refinement": (_joined, _refinement),
+    "attention": (_refined, _attention),
 }
 
 

@@ -1,19 +1,18 @@
 """WEVI's losses, one a stage. Stage 1 runs frozen, without gradients, when stage 2 is trained."""
 
 import torch
-from torch import nn
 
 from evfi.errors import UserError
 from evfi.models.family import Recipe, Stage
-from evfi.models.implementation import StageLoss
+from evfi.models.implementation import StageLoss, StageObjective
 from evfi.models.wevi.correction import Corrected
 from evfi.models.wevi.inputs import Inputs
 from evfi.models.wevi.manifest import WeviRecipe
-from evfi.models.wevi.network import Image, Wevi, signed, unsigned
+from evfi.models.wevi.network import Wevi, Warping, signed, unsigned
 from evfi.nn.losses import charbonnier
 
 
-class Objective(nn.Module):
+class Objective(StageObjective):
     """Batch to StageLoss for one stage."""
 
     def __init__(self, module: str, model: Wevi, epsilon: float) -> None:
@@ -22,22 +21,22 @@ class Objective(nn.Module):
         self._refines = module == "refinement"
         self._epsilon = epsilon
 
-    def forward(self, inputs: Inputs) -> StageLoss:
+    @torch.no_grad()
+    def beforehand(self, inputs: Inputs) -> Warping | Corrected:
+        """What the stage starts from: the splatted frames, or stage 1's correction of them."""
+        warping = self.model.warped(inputs)
+        return self.model.corrected(inputs, warping) if self._refines else warping
+
+    def forward(self, inputs: Inputs, beforehand: Warping | Corrected | None = None) -> StageLoss:
         if inputs.target is None:
             raise UserError("training needs samples with a target frame; these have none")
-        frame = self._refined(inputs) if self._refines else self._corrected(inputs).frame
+        start = self.beforehand(inputs) if beforehand is None else beforehand
+        if isinstance(start, Corrected):
+            frame = self.model.refined(inputs, start).frame
+        else:
+            frame = self.model.corrected(inputs, start).frame
         loss = charbonnier(frame, signed(inputs.target), self._epsilon)
         return StageLoss(total=loss, parts={"charbonnier": loss.detach()}, frame=unsigned(frame.detach()))
-
-    def _corrected(self, inputs: Inputs) -> Corrected:
-        with torch.no_grad():
-            warping = self.model.warped(inputs)
-        return self.model.corrected(inputs, warping)
-
-    def _refined(self, inputs: Inputs) -> Image:
-        with torch.no_grad():
-            corrected = self._corrected(inputs)
-        return self.model.refined(inputs, corrected).frame
 
 
 def objective(stage: Stage, model: Wevi, recipe: Recipe) -> Objective:
