@@ -8,7 +8,7 @@ from evfi.models.implementation import StageLoss, StageObjective
 from evfi.models.wevi.correction import Corrected
 from evfi.models.wevi.inputs import Inputs
 from evfi.models.wevi.manifest import WeviRecipe
-from evfi.models.wevi.network import Wevi, Warping, signed, unsigned
+from evfi.models.wevi.network import Warping, Wevi, signed, unsigned
 from evfi.nn.losses import charbonnier
 
 
