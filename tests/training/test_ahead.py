@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class Doubling(StageObjective):
 
     def beforehand(self, inputs: Numbers) -> Tensor:
         self.threads.append(threading.get_ident())
-        self.calls.append(float(inputs.values[0]))
+        self.calls.append(float(inputs.values.flatten()[0]))
         return inputs.values @ inputs.values.T if torch.is_autocast_enabled("cpu") else inputs.values * 2
 
     def forward(self, inputs: Any, beforehand: Any = None) -> StageLoss:
@@ -42,12 +42,13 @@ def numbered(count: int) -> Iterator[Numbers]:
         yield Numbers(torch.tensor([float(number)]))
 
 
+def steps(batches: Iterable[Numbers], precision: str = "fp32") -> Generator[tuple[Any, Any], None, None]:
+    yield from with_beforehand(batches, Doubling(), device=CPU, precision=precision, threads=1)
+
+
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_every_batch_comes_once_in_order_with_what_belongs_to_it(count: int) -> None:
-    found = [
-        (float(batch.values), float(known))
-        for batch, known in with_beforehand(numbered(count), Doubling(), device=CPU, precision="fp32", threads=1)
-    ]
+    found = [(float(batch.values), float(known)) for batch, known in steps(numbered(count))]
     assert found == [(number, 2 * number) for number in range(count)]
 
 
@@ -63,18 +64,20 @@ def test_the_next_batch_is_computed_in_another_thread_and_no_further_ahead() -> 
 
 
 def test_the_precision_of_the_recipe_holds_in_the_second_thread() -> None:
-    batches = [Numbers(torch.ones(2, 2))]
-    ((_, known),) = with_beforehand(batches, Doubling(), device=CPU, precision="bf16", threads=1)
+    ((_, known),) = steps([Numbers(torch.ones(2, 2))], precision="bf16")
     assert known.dtype == torch.bfloat16
 
 
-def test_an_error_of_the_batches_ends_the_steps_with_it() -> None:
+def test_an_error_of_the_batches_ends_the_steps_after_those_before_it() -> None:
     def broken() -> Iterator[Numbers]:
         yield from numbered(3)
         raise EvfiError("a sample is gone")
 
-    seen = []
+    seen: list[float] = []
+
+    def all_steps() -> None:
+        seen.extend(float(batch.values) for batch, _ in steps(broken()))
+
     with pytest.raises(EvfiError, match="a sample is gone"):
-        for batch, _ in with_beforehand(broken(), Doubling(), device=CPU, precision="fp32", threads=1):
-            seen.append(float(batch.values))
+        all_steps()
     assert seen == [0, 1]
