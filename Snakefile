@@ -17,7 +17,7 @@ pathvars:
 
 wildcard_constraints:
     part="train|test",
-    shard=r"(train|test)-\d{5}",
+    shard=r"(train|test|triplets)-\d{5}",
     recording=alternatives(recording.name for recording in CONFIG.recordings),
     family=alternatives(CONFIG.families),
     stage=r"[a-z_]+",
@@ -37,6 +37,7 @@ localrules:
     all,
     blocks_train,
     blocks_test,
+    blocks_triplets,
 
 
 rule all:

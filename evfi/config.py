@@ -40,6 +40,19 @@ class SeptupletsConfig(Options):
         return [f"{part}-{number:05d}" for number in range(-(-clips // self.shard_size))]
 
 
+class TripletsConfig(Options):
+    """A Vimeo90k triplet tree: measured on (the paper's own evaluation), never trained on."""
+
+    root: str = Field(description="the folder that holds sequences/")
+    test_list: str
+    test_clips: Annotated[int, Ge(1)] = Field(description="how many clips of the list to use, from its start")
+    shard_size: Annotated[int, Ge(1)] = 256
+
+    def shards(self) -> list[str]:
+        """Names of the blocks of the list, such as triplets-00012."""
+        return [f"triplets-{number:05d}" for number in range(-(-self.test_clips // self.shard_size))]
+
+
 class RecordingConfig(Options):
     """A recording file, the part it belongs to, and, where it exists, a folder of held-out true frames."""
 
@@ -96,6 +109,9 @@ def _name_list(value: Any) -> Any:
     return value.split(",") if isinstance(value, str) else value
 
 
+_WITH_PATHS = ("septuplets", "triplets", "recordings", "pretrained", "training")
+
+
 class Config(Options):
     """A run: its data, its families, and how they are trained, measured and reported."""
 
@@ -104,6 +120,7 @@ class Config(Options):
     seed: Annotated[int, Ge(0)] = 2026
     demo: DemoOptions | None = None
     septuplets: SeptupletsConfig | None = None
+    triplets: TripletsConfig | None = None
     recordings: Annotated[tuple[RecordingConfig, ...], BeforeValidator(_recording_list)] = ()
     simulation: SimulationOptions = SimulationOptions()
     samples: SamplesOptions = SamplesOptions()
@@ -123,10 +140,7 @@ class Config(Options):
         folders = {
             f"{{{name}}}": str(raw.get(name, cls.model_fields[name].default)) for name in ("results_dir", "data")
         }
-        return {
-            key: _placed(value, folders) if key in ("septuplets", "recordings", "pretrained", "training") else value
-            for key, value in raw.items()
-        }
+        return {key: _placed(value, folders) if key in _WITH_PATHS else value for key, value in raw.items()}
 
     @field_validator("families")
     @classmethod
@@ -138,8 +152,8 @@ class Config(Options):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.septuplets is None and not self.recordings:
-            raise ValueError("nothing to work on: give septuplets, recordings, or both")
+        if self.septuplets is None and self.triplets is None and not self.recordings:
+            raise ValueError("nothing to work on: give septuplets, triplets, recordings, or several of them")
         names = [recording.name for recording in self.recordings]
         for name in names:
             if names.count(name) > 1:
@@ -191,8 +205,12 @@ class Config(Options):
 
     def has_part(self, part: str) -> bool:
         """Whether there is anything to index for "train" or "test"."""
+        return bool(self.shards(part)) or any(part in recording.parts() for recording in self.recordings)
+
+    def shards(self, part: str) -> list[str]:
+        """Names of the blocks of clips that belong to "train" or "test"."""
         shards = self.septuplets.shards(part) if self.septuplets else []
-        return bool(shards) or any(part in recording.parts() for recording in self.recordings)
+        return [*shards, *(self.triplets.shards() if self.triplets and part == "test" else [])]
 
     def family_training(self, family: str) -> FamilyTraining:
         """What the configuration says of a family's training."""

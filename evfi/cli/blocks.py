@@ -1,4 +1,4 @@
-"""`evfi blocks`: a septuplet list cut into the blocks that shard jobs work on."""
+"""`evfi blocks`: a list of clips cut into the blocks that shard jobs work on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 
 def run(
-    source: Annotated[Path, typer.Argument(metavar="LIST", help="A septuplet list such as sep_trainlist.txt.")],
+    source: Annotated[Path, typer.Argument(metavar="LIST", help="A list of clips such as sep_trainlist.txt.")],
     out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the blocks are written.")],
     part: Annotated[str, typer.Option(help="What the blocks are called after: PART-00000.txt.")],
     clips: Annotated[int, typer.Option(min=1, help="How many clips to use, from the list's start.")],
@@ -23,7 +23,8 @@ def run(
 
     ids = read_list(source)
     if len(ids) < clips:
-        raise UserError(f"{source} holds {len(ids)} clips, but {clips} are wanted: lower septuplets.{part}_clips")
+        key = "triplets.test_clips" if part == "triplets" else f"septuplets.{part}_clips"
+        raise UserError(f"{source} holds {len(ids)} clips, but {clips} are wanted: lower {key}")
     for number, first in enumerate(range(0, clips, size)):
         with writing(out / f"{part}-{number:05d}.txt") as partial:
             partial.write_text("\n".join(ids[first : min(first + size, clips)]) + "\n")

@@ -23,9 +23,13 @@ def run(
     ] = "",
     options: OptionsJson = "",
 ) -> None:
-    """Write an index of samples.
+    """Write an index of samples. Stores of triplets become samples of the protocol vimeo_triplet_skip1.
 
-    Example: `evfi index test.parquet --recordings mine=test=mine.zarr`
+    Examples:
+
+    `evfi index test.parquet --recordings mine=test=mine.zarr`
+
+    `evfi simulate tri_testlist.txt triplets.zarr --root vimeo_triplet && evfi index test.parquet --clips triplets.zarr`
     """
     from evfi.samples.index import RecordingSource, write_index
 
@@ -35,6 +39,11 @@ def run(
         if split not in ("train", "validation", "test", "time") or not store:
             raise UserError(f"--recordings wants NAME=SPLIT=STORE (train, validation, test or time), got {text}")
         sources.append(RecordingSource(store=Path(store), name=name, split=split))
+    for listed in (text for text in clips.split() if text.endswith(".txt")):
+        raise UserError(
+            f"{listed} is a list of clips, which have no events yet: `evfi simulate {listed} OUT.zarr --root TREE` "
+            "makes their store, which --clips takes"
+        )
     write_index(
         out,
         part,

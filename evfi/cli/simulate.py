@@ -15,7 +15,7 @@ def run(
         Path,
         typer.Argument(
             metavar="IN",
-            help="A folder of images, a video, a recording (.zarr, .aedat4), or a septuplet list (.txt, --root).",
+            help="A folder of images, a video, a recording (.zarr, .aedat4), or a Vimeo90k list (.txt, --root).",
         ),
     ],
     out: Annotated[
@@ -24,7 +24,9 @@ def run(
             metavar="OUT", help="By its ending: .zarr (a store; with the frames), .h5 (DSEC layout), .npz or .aedat4."
         ),
     ],
-    root: Annotated[Path | None, typer.Option(help="The septuplet tree: the folder that holds sequences/.")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="The septuplet or triplet tree: the folder that holds sequences/.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help=choices(SimulationOptions, "preset"))] = None,
     contrast_pos: Annotated[float | None, typer.Option(help="ON threshold in log intensity.")] = None,
     contrast_neg: Annotated[float | None, typer.Option(help="OFF threshold in log intensity.")] = None,

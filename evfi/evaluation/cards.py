@@ -195,7 +195,7 @@ def table_card(
     missing = rows.groupby("sample_id")["value"].apply(lambda values: bool(values.isna().any()))
     return TableCard(
         card=metric_card(metric, options),
-        protocol=setting_name(protocol, skip) + ("" if target == "all" else f"; target {target}"),
+        protocol=setting_name(dataset, protocol, skip) + ("" if target == "all" else f"; target {target}"),
         groups=_groups(frames),
         frames=len(frames),
         sequences=int(frames["sequence"].nunique()),

@@ -2,7 +2,8 @@
 
 A protocol is "skip" (n frames held out between two boundary frames n+1 apart) or "truth" (frames of a faster camera or
 a renderer between two neighbouring frames); what may be compared with each other shares data set, protocol and skip.
-A group is the targets between one pair of boundary frames.
+A group is the targets between one pair of boundary frames. Data set, protocol and skip together are the protocol's name
+in tables: vimeo_triplet_skip1, septuplets_skip5, recordings_truth3.
 """
 
 from typing import Any
@@ -37,11 +38,12 @@ def rows_to_measure(index: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def setting_name(protocol: str, skip: int) -> str:
-    """A protocol and its skip in words, for the heads of tables."""
+def setting_name(dataset: str, protocol: str, skip: int) -> str:
+    """What is measured, in words and by its protocol's name, for the heads of tables."""
+    name = f"({dataset}_{protocol}{skip})"
     if protocol == "truth":
-        return f"true frames between neighbouring frames, {skip} a gap"
-    return f"skip {skip}: {skip} frame{'s' if skip > 1 else ''} held out between the boundary frames"
+        return f"true frames between neighbouring frames, {skip} a gap {name}"
+    return f"skip {skip}: {skip} frame{'s' if skip > 1 else ''} held out between the boundary frames {name}"
 
 
 def _target_name(row: Any, rank: int) -> str:

@@ -1,7 +1,8 @@
-"""Vimeo90k septuplets: sequences/00001/0001/im1.png … im7.png and lists of clip ids. Walk the lists, never the folders
-(19,265 of the folders on disk were withdrawn)."""
+"""Vimeo90k septuplets and triplets: sequences/00001/0001/im1.png … im7.png (im3.png) and lists of clip ids. Walk the
+lists, never the folders (19,265 of the septuplets' folders on disk were withdrawn)."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from evfi.io.images import read_image
 from evfi.units import US_PER_S
 
 FRAMES_PER_CLIP = 7
+TRIPLET_FRAMES = 3
 NOMINAL_FPS = 30  # Vimeo90k gives no time stamps
 FRAME_INTERVAL_US = US_PER_S // NOMINAL_FPS
 _CLIP_ID = re.compile(r"\d{5}/\d{4}")
@@ -25,7 +27,9 @@ def read_list(path: Path) -> list[str]:
         InputFileError: a line that is no clip id, an id given twice, or no id at all.
     """
     if not path.is_file():
-        raise MissingInputError(f"no septuplet list at {path}: expected e.g. sep_trainlist.txt of Vimeo90k")
+        raise MissingInputError(
+            f"no septuplet list at {path}: expected e.g. sep_trainlist.txt or tri_testlist.txt of Vimeo90k"
+        )
     seen: dict[str, int] = {}
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
         clip_id = line.strip()
@@ -41,14 +45,23 @@ def read_list(path: Path) -> list[str]:
     return list(seen)
 
 
-def septuplet_paths(root: Path, clip_id: str) -> list[Path]:
-    """The seven image paths of a clip (whether they exist or not); `root` holds the folder sequences/."""
-    return [root / "sequences" / clip_id / f"im{number}.png" for number in range(1, FRAMES_PER_CLIP + 1)]
+def frames_per_clip(root: Path, clip_ids: Sequence[str]) -> int:
+    """3 in a tree of triplets, where no listed clip has an im4.png to im7.png but the first an im3.png; else 7."""
+    third, later = TRIPLET_FRAMES - 1, slice(TRIPLET_FRAMES, None)
+    is_triplet = septuplet_paths(root, clip_ids[0])[third].is_file() and not any(
+        path.is_file() for clip_id in clip_ids for path in septuplet_paths(root, clip_id)[later]
+    )
+    return TRIPLET_FRAMES if is_triplet else FRAMES_PER_CLIP
 
 
-def septuplet_times_us() -> NDArray[np.int64]:
-    """Nominal times int64 (7,) µs of the frames: 0, 33333, 66667, … (30 fps, rounded, from the clip's start)."""
-    return np.array([round(k * US_PER_S / NOMINAL_FPS) for k in range(FRAMES_PER_CLIP)], np.int64)
+def septuplet_paths(root: Path, clip_id: str, frames: int = FRAMES_PER_CLIP) -> list[Path]:
+    """The image paths of a clip (whether they exist or not); `root` holds the folder sequences/."""
+    return [root / "sequences" / clip_id / f"im{number}.png" for number in range(1, frames + 1)]
+
+
+def septuplet_times_us(frames: int = FRAMES_PER_CLIP) -> NDArray[np.int64]:
+    """Nominal times int64 (frames,) µs of a clip: 0, 33333, 66667, … (30 fps, rounded, from the clip's start)."""
+    return np.array([round(k * US_PER_S / NOMINAL_FPS) for k in range(frames)], np.int64)
 
 
 def read_septuplet(root: Path, clip_id: str) -> NDArray[np.uint8]:

@@ -143,7 +143,8 @@ def _section_intro(comparison: Comparison, members: Sequence[Setting], options: 
 def _block(comparison: Comparison, setting: Setting, anchor: str, options: ReportOptions) -> Block:
     target = headline_target(comparison, setting, options)
     metric = options.main_metric
-    words = setting_name(setting.protocol, setting.skip) + (f"; {_PARTS[setting.part]}" if setting.part else "")
+    words = setting_name(setting.dataset, setting.protocol, setting.skip)
+    words += f"; {_PARTS[setting.part]}" if setting.part else ""
     figure, legend = _figure(comparison, setting, anchor, metric)
     return Block(
         anchor=anchor,

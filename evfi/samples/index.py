@@ -13,12 +13,15 @@ from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.atomic import writing
 from evfi.io.clips import open_clips
 from evfi.io.recording import open_recording
+from evfi.io.septuplets import TRIPLET_FRAMES
 from evfi.provenance import digest_file, write_json, write_stamp
 from evfi.samples.options import SamplesOptions
 from evfi.samples.windows import Group, Times, groups_of_skip, is_regular, time_split, truth_targets, validation_folders
 from evfi.versions import ALGO_VERSIONS
 
 log = logging.getLogger(__name__)
+SEPTUPLETS, TRIPLETS = "septuplets", "vimeo_triplet"
+_TRIPLET_SKIPS = (1,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +144,17 @@ def _clip_rows(out: Path, part: str, stores: Sequence[Path], options: SamplesOpt
     for store, clips in opened:
         for number, clip_id in enumerate(clips.clip_ids):
             split = part if part == "test" or clip_id.split("/")[0] not in held else "validation"
+            times = clips.t_us(number)
+            is_triplet = len(times) == TRIPLET_FRAMES
             place = _Place(
-                dataset="septuplets",
+                dataset=TRIPLETS if is_triplet else SEPTUPLETS,
                 kind="clip",
                 store=os.path.relpath(store, out.parent),
                 clip=number,
                 sequence=clip_id,
                 split=split,
             )
-            times = clips.t_us(number)
-            for skip in skips:
+            for skip in _TRIPLET_SKIPS if is_triplet else skips:
                 for group in groups_of_skip(len(times), skip, slide=True):
                     yield from place.rows(group, skip, times)
 

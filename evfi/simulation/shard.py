@@ -1,4 +1,4 @@
-"""One block of a Vimeo90k list → a clip store: decode, upsample in memory, simulate."""
+"""One block of a Vimeo90k list (septuplets or triplets) → a clip store: decode, upsample in memory, simulate."""
 
 import logging
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evfi.errors import InputFileError, MissingInputError
 from evfi.io.clips import Clip, write_clip_store
 from evfi.io.images import decode_image
-from evfi.io.septuplets import read_list, septuplet_paths, septuplet_times_us
+from evfi.io.septuplets import FRAMES_PER_CLIP, frames_per_clip, read_list, septuplet_paths, septuplet_times_us
 from evfi.progress import tracked
 from evfi.provenance import digest_bytes, item_seed
 from evfi.simulation.backends import resolved
@@ -32,13 +32,14 @@ def simulate_shard(clips: Path, root: Path, out: Path, options: SimulationOption
 
     Args:
         clips: text file with one clip id ("00001/0001") per line.
-        root: the Vimeo90k tree; holds the folder sequences/.
+        root: the Vimeo90k tree; holds the folder sequences/ of septuplets, or of triplets.
         out: the store, e.g. train-000.zarr.
 
     Raises:
         MissingInputError, InputFileError: the list, or an image of a clip, is absent or damaged. Nothing is written.
     """
     clip_ids = read_list(clips)
+    frames = frames_per_clip(root, clip_ids)
     options = resolved(options)
     steps: list[NDArray[np.integer]] = []
     bounded: list[int] = []
@@ -49,7 +50,7 @@ def simulate_shard(clips: Path, root: Path, out: Path, options: SimulationOption
             clip_ids, label=f"simulating {clips.name}", unit="clip", made=lambda: events, made_unit="events"
         )
         for clip_id in shown:
-            clip, over = simulate_clip(root, clip_id, options, clip_seed(seed, clip_id))
+            clip, over = simulate_clip(root, clip_id, options, clip_seed(seed, clip_id), frames)
             steps.append(clip.subframes)
             bounded.append(over)
             events += len(clip.events)
@@ -72,11 +73,13 @@ def clip_seed(seed: int, clip_id: str) -> int:
     return item_seed(seed, clip_id)
 
 
-def simulate_clip(root: Path, clip_id: str, options: SimulationOptions, seed: int) -> tuple[Clip, int]:
-    """One septuplet with its events, and in how many of its intervals `max_subframes` was the bound."""
-    paths = septuplet_paths(root, clip_id)
+def simulate_clip(
+    root: Path, clip_id: str, options: SimulationOptions, seed: int, frames: int = FRAMES_PER_CLIP
+) -> tuple[Clip, int]:
+    """One clip with its events, and in how many of its intervals `max_subframes` was the bound."""
+    paths = septuplet_paths(root, clip_id, frames)
     gray, digests = _read_gray(clip_id, paths)
-    t_us = septuplet_times_us()
+    t_us = septuplet_times_us(frames)
     simulator = Simulator(SensorSize(height=gray.shape[1], width=gray.shape[2]), options, seed=seed)
     events = Events.concatenated([simulator.feed(gray, t_us), simulator.finish()], simulator.sensor_size)
     pixels = simulator.pixels
@@ -96,7 +99,7 @@ def simulate_clip(root: Path, clip_id: str, options: SimulationOptions, seed: in
 
 
 def _read_gray(clip_id: str, paths: list[Path]) -> tuple[NDArray[np.uint8], list[str]]:
-    """A clip's frames as luminance (7, H, W), and the SHA-256 of each file."""
+    """A clip's frames as luminance (N, H, W), and the SHA-256 of each file."""
     images, digests = [], []
     for path in paths:
         try:

@@ -148,5 +148,6 @@ def test_pictures_lie_where_the_entries_say(tmp_path: Path, make_sample: Callabl
 
 
 def test_protocols_have_names_in_words() -> None:
-    assert setting_name("skip", 1).startswith("skip 1: 1 frame held out")
-    assert "3 a gap" in setting_name("truth", 3)
+    assert setting_name("septuplets", "skip", 1).startswith("skip 1: 1 frame held out")
+    assert setting_name("vimeo_triplet", "skip", 1).endswith("(vimeo_triplet_skip1)")
+    assert "3 a gap (recordings_truth3)" in setting_name("recordings", "truth", 3)

@@ -5,7 +5,14 @@ import pytest
 
 from evfi.errors import InputFileError, MissingInputError
 from evfi.io.images import write_png
-from evfi.io.septuplets import FRAME_INTERVAL_US, read_list, read_septuplet, septuplet_paths, septuplet_times_us
+from evfi.io.septuplets import (
+    FRAME_INTERVAL_US,
+    frames_per_clip,
+    read_list,
+    read_septuplet,
+    septuplet_paths,
+    septuplet_times_us,
+)
 
 
 def make_clip(root, clip_id: str) -> np.ndarray:
@@ -94,3 +101,23 @@ def test_the_official_lists_have_their_known_lengths(real_data):
     train, test = (read_list(lists / f"sep_{part}list.txt") for part in ("train", "test"))
     assert (len(train), len(test)) == (64_612, 7_824)
     assert not set(train) & set(test)
+
+
+def test_a_tree_of_triplets_is_told_by_its_files(tmp_path):
+    for clip_id in ("00001/0001", "00001/0002"):
+        make_clip(tmp_path, clip_id)
+    ids = ["00001/0001", "00001/0002"]
+    assert frames_per_clip(tmp_path, ids) == 7
+    for path in septuplet_paths(tmp_path, ids[0])[3:]:
+        path.unlink()
+    assert frames_per_clip(tmp_path, ids) == 7, "a damaged septuplet makes no triplet of the tree"
+    for path in septuplet_paths(tmp_path, ids[1])[3:]:
+        path.unlink()
+    assert frames_per_clip(tmp_path, ids) == 3
+    assert [path.name for path in septuplet_paths(tmp_path, ids[0], 3)] == ["im1.png", "im2.png", "im3.png"]
+    assert frames_per_clip(tmp_path / "nowhere", ids) == 7
+
+
+def test_the_official_triplet_lists_have_their_known_lengths(real_data):
+    lists = real_data / "vimeo90k" / "lists"
+    assert [len(read_list(lists / f"tri_{part}list.txt")) for part in ("train", "test")] == [51_313, 3_782]

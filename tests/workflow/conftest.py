@@ -1,6 +1,7 @@
 """A finished smoke run that the workflow's tests share (read it, or copy it; never change it)."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,14 @@ def snakemake(folder: Path, *arguments: str, timeout: float = 600) -> subprocess
         timeout=timeout,
         check=False,
     )
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """Jobs by rule of a dry run."""
+    done = snakemake(folder, "--dry-run", *arguments)
+    assert done.returncode == 0, done.stdout[-3000:]
+    counts = re.findall(r"^(\w+) +(\d+)$", done.stdout, flags=re.MULTILINE)
+    return {rule: int(count) for rule, count in counts if rule not in ("all", "total")}
 
 
 def environment() -> dict[str, str]:

@@ -1,20 +1,11 @@
 """What the workflow would do: dry runs only."""
 
-import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.workflow.conftest import SMOKE, snakemake
-
-
-def planned(folder: Path, *arguments: str) -> dict[str, int]:
-    """Jobs by rule of a dry run."""
-    done = snakemake(folder, "--dry-run", *arguments)
-    assert done.returncode == 0, done.stdout[-3000:]
-    counts = re.findall(r"^(\w+) +(\d+)$", done.stdout, flags=re.MULTILINE)
-    return {rule: int(count) for rule, count in counts if rule not in ("all", "total")}
+from tests.workflow.conftest import SMOKE, planned, snakemake
 
 
 def overlay(folder: Path, name: str, changes: dict) -> list[str]:

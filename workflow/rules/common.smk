@@ -34,8 +34,26 @@ def options(**values):
 
 def clip_stores(part, ending):
     """The clip stores of a part (ending "zarr") or their receipts ("json")."""
-    shards = CONFIG.septuplets.shards(part) if CONFIG.septuplets else []
-    return [f"{RESULTS}/stores/clips/{shard}.{ending}" for shard in shards]
+    return [f"{RESULTS}/stores/clips/{shard}.{ending}" for shard in CONFIG.shards(part)]
+
+
+def clip_lists():
+    """The lists that are cut into blocks: part, list file, how many clips of it, clips in a block, the blocks' names."""
+    lists = []
+    if source := CONFIG.septuplets:
+        lists = [
+            ("train", source.train_list, source.train_clips, source.shard_size, source.shards("train")),
+            ("test", source.test_list, source.test_clips, source.shard_size, source.shards("test")),
+        ]
+    if source := CONFIG.triplets:
+        lists.append(("triplets", source.test_list, source.test_clips, source.shard_size, source.shards()))
+    return [(part, *rest) for part, *rest in lists if rest[-1]]
+
+
+def clip_tree(wildcards):
+    """The tree that a shard's frames lie in."""
+    source = CONFIG.triplets if wildcards.shard.startswith("triplets") else CONFIG.septuplets
+    return source.root
 
 
 def recording_stores(part, ending):

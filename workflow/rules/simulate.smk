@@ -1,41 +1,37 @@
-# Septuplets -> clip stores of synthetic events, one job a shard.
-if CONFIG.septuplets is not None:
-    for part in ("train", "test"):
+# Septuplets and triplets -> clip stores of synthetic events, one job a shard.
+for part, listed, clips, size, shards in clip_lists():
 
-        rule:
-            name:
-                f"blocks_{part}"
-            input:
-                {
-                    "train": CONFIG.septuplets.train_list,
-                    "test": CONFIG.septuplets.test_list,
-                }[part],
-            output:
-                [f"<results>/lists/{shard}.txt" for shard in CONFIG.septuplets.shards(part)],
-            log:
-                f"<logs>/blocks/{part}.log",
-            benchmark:
-                f"<benchmarks>/blocks/{part}.tsv"
-            conda:
-                "../../environment.yml"
-            threads: 1
-            resources:
-                mem_mb=500,
-                runtime=5,
-                gpu=0,
-            params:
-                out=subpath(output[0], parent=True),
-                clips={
-                    "train": CONFIG.septuplets.train_clips,
-                    "test": CONFIG.septuplets.test_clips,
-                }[part],
-                size=CONFIG.septuplets.shard_size,
-                part=part,
-            shell:
-                """
-                evfi blocks {input:q} {params.out:q} --part {params.part} --clips {params.clips} \
-                    --size {params.size} 2>&1 | tee {log}
-                """
+    rule:
+        name:
+            f"blocks_{part}"
+        input:
+            listed,
+        output:
+            [f"<results>/lists/{shard}.txt" for shard in shards],
+        log:
+            f"<logs>/blocks/{part}.log",
+        benchmark:
+            f"<benchmarks>/blocks/{part}.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=5,
+            gpu=0,
+        params:
+            out=subpath(output[0], parent=True),
+            clips=clips,
+            size=size,
+            part=part,
+        shell:
+            """
+            evfi blocks {input:q} {params.out:q} --part {params.part} --clips {params.clips} \
+                --size {params.size} 2>&1 | tee {log}
+            """
+
+
+if clip_lists():
 
     rule simulate:
         input:
@@ -56,7 +52,7 @@ if CONFIG.septuplets is not None:
             runtime=120,
             gpu=0,
         params:
-            root=CONFIG.septuplets.root,
+            root=clip_tree,
             options=options(simulation=CONFIG.simulation),
             seed=CONFIG.seed,
             algo=ALGO_VERSIONS["simulation"],
