@@ -93,6 +93,33 @@ _PIXEL_CARDS = (
         border="5 pixels cropped",
     ),
     Card(
+        metric="ssim_gauss2d_mirror",
+        label="SSIM, mirrored",
+        unit="",
+        decimals=4,
+        definition="ssim_gauss2d_valid, but averaged over the whole map of mirror-padded frames; equals torchmetrics",
+        border="mirrored without repeating the edge",
+    ),
+    Card(
+        metric="ssim_3d",
+        label="SSIM, 3D",
+        unit="",
+        decimals=4,
+        definition="one Gaussian 11x11x11, sigma 1.5, over columns, rows and channels, K1 0.01, K2 0.03, data range 1: "
+        "the ssim_matlab of IFRNet, AMT, RIFE and REFID",
+        border="edge pixels and outer channels repeated",
+        caution="channels are mixed: it is higher than the two-dimensional SSIM",
+    ),
+    Card(
+        metric="ie_rms",
+        label="IE, RMS",
+        unit="8-bit levels",
+        decimals=2,
+        definition="root of the mean squared difference of 8-bit values over all pixels and channels",
+        higher_is_better=False,
+        quantised=_ROUNDED,
+    ),
+    Card(
         metric="ie",
         label="IE",
         unit="8-bit levels",

@@ -15,7 +15,7 @@ from evfi.evaluation.measure import Measurement, measure
 from evfi.evaluation.methods import Answer, Contestant, FamilyContestant, Method
 from evfi.evaluation.options import EvaluationOptions
 from evfi.evaluation.pictures import chosen_rows, picture_entries, write_answers, write_inputs
-from evfi.evaluation.protocols import rows_to_measure
+from evfi.evaluation.protocols import TARGET_COLUMNS, rows_to_measure
 from evfi.inference.predictor import Predictor, load_predictor
 from evfi.io.atomic import writing
 from evfi.io.clips import open_clips
@@ -29,21 +29,6 @@ log = logging.getLogger(__name__)
 EVALUATION_ALGO_VERSION = ALGO_VERSIONS["evaluation"]
 BASELINES_NAME = "baselines"
 TARGETS_FILE, DOCUMENT_FILE = "targets.parquet", "evaluation.json"
-TARGET_COLUMNS = (
-    "sample_id",
-    "method",
-    "dataset",
-    "protocol",
-    "skip",
-    "sequence",
-    "group",
-    "target",
-    "t_us",
-    "tau",
-    "metric",
-    "value",
-    "note",
-)
 
 
 def evaluate(

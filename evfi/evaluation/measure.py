@@ -16,7 +16,10 @@ _AGAINST_TARGET: dict[str, Callable[[FloatImage, Image], float]] = {
     "psnr_float": metrics.psnr_float,
     "psnr_u8": metrics.psnr_u8,
     "ssim_gauss2d_valid": metrics.ssim_gauss2d_valid,
+    "ssim_gauss2d_mirror": metrics.ssim_gauss2d_mirror,
+    "ssim_3d": metrics.ssim_3d,
     "ie": metrics.ie,
+    "ie_rms": metrics.ie_rms,
 }
 
 

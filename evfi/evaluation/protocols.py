@@ -12,6 +12,22 @@ import pandas as pd
 
 from evfi.errors import UserError
 
+# of targets.parquet (docs/formats.md)
+TARGET_COLUMNS = (
+    "sample_id",
+    "method",
+    "dataset",
+    "protocol",
+    "skip",
+    "sequence",
+    "group",
+    "target",
+    "t_us",
+    "tau",
+    "metric",
+    "value",
+    "note",
+)
 SETTING = ["dataset", "protocol", "skip"]
 PAIR = ["store", "clip", "frame0", "frame1"]
 # A figure's note begins with it where a method cannot predict the target at all.

@@ -11,22 +11,8 @@ import pandas as pd
 
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.evaluation.options import EvaluationOptions
-from evfi.evaluation.protocols import NOT_PREDICTED
+from evfi.evaluation.protocols import NOT_PREDICTED, TARGET_COLUMNS
 
-TARGET_COLUMNS = (
-    "sample_id",
-    "method",
-    "dataset",
-    "protocol",
-    "skip",
-    "sequence",
-    "group",
-    "target",
-    "t_us",
-    "tau",
-    "metric",
-    "value",
-)
 _BASELINES = "baselines"
 _PICTURE_KEYS = ("sample_id", "dataset", "protocol", "skip", "sequence", "tau", "group", "target", "folder")
 
@@ -117,8 +103,6 @@ class Measured:
     @cached_property
     def declined(self) -> frozenset[str]:
         """The sample ids that some method could not predict."""
-        if "note" not in self.targets.columns:
-            return frozenset()
         notes = self.targets["note"].astype(str)
         return frozenset(self.targets.loc[notes.str.startswith(NOT_PREDICTED), "sample_id"].astype(str))
 

@@ -1,12 +1,14 @@
 """Every metric has a card, and every table says how it was made."""
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from evfi.errors import UserError
 from evfi.evaluation.cards import interval_note, metric_card, table_card
-from evfi.evaluation.options import ActiveOptions, EvaluationOptions
+from evfi.evaluation.options import ActiveOptions, EvaluationOptions, MetricName
 
 
 def targets(sequences: int, starts: tuple[int, ...], span: int, values: list[float] | None = None) -> pd.DataFrame:
@@ -33,14 +35,14 @@ def targets(sequences: int, starts: tuple[int, ...], span: int, values: list[flo
     return pd.DataFrame(rows)
 
 
-@pytest.mark.parametrize("metric", EvaluationOptions().metrics)
+@pytest.mark.parametrize("metric", get_args(MetricName))
 def test_every_metric_has_a_whole_card(metric: str) -> None:
     card = metric_card(metric)
     assert card.metric == metric
     for text in (card.label, card.definition, card.quantised, card.clamped, card.border, card.averaging):
         assert text
-    assert card.higher_is_better == (metric != "ie")
-    assert ("8 bit" in card.quantised) == (metric in ("psnr_u8", "ie"))
+    assert card.higher_is_better == (metric not in ("ie", "ie_rms"))
+    assert ("8 bit" in card.quantised) == (metric in ("psnr_u8", "ie", "ie_rms"))
 
 
 def test_cards_state_the_options_that_were_used() -> None:

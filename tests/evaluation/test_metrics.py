@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
+from torch.nn.functional import conv3d, pad
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from evfi.errors import UserError
@@ -16,9 +17,12 @@ from evfi.evaluation.metrics import (
     PSNR_CEILING_DB,
     active_pixels,
     ie,
+    ie_rms,
     psnr_active,
     psnr_float,
     psnr_u8,
+    ssim_3d,
+    ssim_gauss2d_mirror,
     ssim_gauss2d_valid,
 )
 from evfi.inference.quantise import quantised
@@ -81,6 +85,45 @@ def test_ssim_equals_torchmetrics_but_for_its_mirrored_border(pair: tuple[np.nda
     assert ssim_gauss2d_valid(frame, target) == pytest.approx(float(inner.mean()), abs=1e-6)
 
 
+def test_mirrored_ssim_equals_torchmetrics_and_differs_from_the_cropped_one(
+    pair: tuple[np.ndarray, np.ndarray],
+) -> None:
+    frame, target = pair
+    clamped = np.clip(frame.astype(np.float64), 0, 1)
+    expected = structural_similarity_index_measure(
+        torch.from_numpy(clamped).permute(2, 0, 1)[None],
+        torch.from_numpy(target / 255).permute(2, 0, 1)[None],
+        data_range=1.0,
+    )
+    assert ssim_gauss2d_mirror(frame, target) == pytest.approx(float(expected), abs=1e-6)
+    assert ssim_gauss2d_mirror(frame, target) != pytest.approx(ssim_gauss2d_valid(frame, target), abs=1e-6)
+
+
+def test_ssim_3d_equals_a_convolution_with_the_whole_cube(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    frame, target = (image[:60, :70] for image in pair)
+    taps = torch.exp(-0.5 * (torch.arange(-5, 6, dtype=torch.float64) / 1.5) ** 2)
+    cube = torch.einsum("i,j,k->ijk", taps, taps, taps)
+    cube = (cube / cube.sum())[None, None]
+
+    def mean(volume: torch.Tensor) -> torch.Tensor:
+        return conv3d(pad(volume, (5,) * 6, mode="replicate"), cube)
+
+    a, b = (
+        torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None, None]
+        for image in (np.clip(frame.astype(np.float64), 0, 1), target / 255)
+    )
+    u, v = mean(a), mean(b)
+    contrast = (2 * (mean(a * b) - u * v) + 0.03**2) / (mean(a * a) - u * u + mean(b * b) - v * v + 0.03**2)
+    expected = float(((2 * u * v + 0.01**2) / (u * u + v * v + 0.01**2) * contrast).mean())
+    assert ssim_3d(frame, target) == pytest.approx(expected, abs=1e-6)
+
+
+def test_ie_rms_is_the_root_of_scikit_images_mean_squared_error(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    frame, target = pair
+    rounded = np.rint(np.clip(frame, 0, 1) * 255).astype(np.uint8)
+    assert ie_rms(frame, target) == pytest.approx(np.sqrt(mean_squared_error(target, rounded)), abs=1e-9)
+
+
 def test_ie_is_the_mean_absolute_8_bit_difference(pair: tuple[np.ndarray, np.ndarray]) -> None:
     frame, target = pair
     rounded = np.rint(np.clip(frame, 0, 1) * 255)
@@ -140,7 +183,7 @@ def test_8_bit_rounding_goes_to_the_nearest_level() -> None:
 def test_frames_of_another_shape_are_refused() -> None:
     target = np.zeros((12, 12, 3), np.uint8)
     for frame in (np.zeros((12, 13, 3)), np.zeros((12, 12)), np.zeros((1, 12, 12, 3))):
-        for metric in (psnr_float, psnr_u8, ie, ssim_gauss2d_valid):
+        for metric in (psnr_float, psnr_u8, ie, ie_rms, ssim_gauss2d_valid, ssim_gauss2d_mirror, ssim_3d):
             with pytest.raises(UserError, match=r"\(H, W, 3\)"):
                 metric(frame, target)
 
