@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-check test check bench clean
+.PHONY: help setup demo demo-check test check slurm bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -44,6 +44,11 @@ check: setup ## format, lint, types, layers, workflow lint, tests
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+slurm: setup ## the smoke run on a real Slurm cluster on this machine (root: installs Debian's packages)
+	@scripts/slurm_cluster install
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[slurm]'
+	@$(BIN)/python -m pytest -m slurm $(PYTEST_FLAGS) tests/workflow/test_slurm.py
 
 bench: setup ## speed ratios (median of interleaved pairs in one run)
 	@for script in scripts/bench_*.py; do $(BIN)/python $$script; done

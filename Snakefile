@@ -35,9 +35,6 @@ include: "workflow/rules/report.smk"
 
 localrules:
     all,
-    blocks_train,
-    blocks_test,
-    blocks_triplets,
 
 
 rule all:

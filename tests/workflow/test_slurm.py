@@ -1,0 +1,173 @@
+"""The smoke run on a real Slurm (scripts/slurm_cluster), its training jobs ended in each way that a cluster knows."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import REPOSITORY, SMOKE, environment, snakemake
+from tests.workflow.test_kills import digests
+
+pytestmark = pytest.mark.slurm
+
+CLUSTER = str(REPOSITORY / "scripts" / "slurm_cluster")
+PROFILES = REPOSITORY / "workflow" / "profiles"
+USED = "Using workflow specific profile"
+# Long enough to be caught half-way, with a checkpoint after each step.
+LONGER = {
+    "runtime": {"checkpoint_seconds": 0},
+    "training": {
+        "timelens": {
+            "recipe": {"validation_every": 20},
+            "stages": {stage: {"steps": 40} for stage in ("synthesis", "warp", "refinement", "attention")},
+        }
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[None]:
+    """The cluster at work; skipped with the reason where it cannot be."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to start Slurm's daemons: run `make slurm` as root")
+    if not all(shutil.which(name) for name in ("slurmctld", "slurmd", "sbatch", "munged")):
+        pytest.skip("needs Slurm: run `make slurm`, which installs Debian's packages")
+    if find_spec("snakemake_executor_plugin_slurm") is None:
+        pytest.skip("needs the extra evfi[slurm]: run `make slurm`, which installs it")
+    ran_before = subprocess.run([CLUSTER, "status"], capture_output=True, check=False).returncode == 0
+    subprocess.run([CLUSTER, "start"], check=True)
+    yield
+    if not ran_before:
+        subprocess.run([CLUSTER, "stop"], check=True)
+
+
+@pytest.fixture(scope="session")
+def longer(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Arguments of the smoke run with longer trainings."""
+    path = tmp_path_factory.mktemp("longer") / "longer.yaml"
+    path.write_text(yaml.safe_dump(LONGER))
+    return [*SMOKE, str(path)]
+
+
+@pytest.fixture(scope="session")
+def local(longer: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of an undisturbed local run (EVFI_LONGER_RUN: one made before, while writing tests)."""
+    folder = Path(os.environ.get("EVFI_LONGER_RUN") or tmp_path_factory.mktemp("local"))
+    done = snakemake(folder, *longer)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return folder / "results/smoke"
+
+
+def slurm(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+
+def preempt(job: str, _trainer: int) -> None:
+    node = slurm("squeue", "-h", "-j", job, "-o", "%N")
+    slurm("sbatch", "-p", "cpu", "-w", node, "--exclusive", "-t", "1", "-o", "/dev/null", "--wrap", "sleep 2")
+
+
+def time_out(job: str, _trainer: int) -> None:
+    slurm("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+
+
+def cancel(job: str, _trainer: int) -> None:
+    slurm("scancel", job)
+
+
+def kill(_job: str, trainer: int) -> None:
+    os.kill(trainer, signal.SIGKILL)
+
+
+# How each stage's first job ends, and what Slurm says of it: a preempted one starts again under its number.
+ENDS: dict[str, tuple[Callable[[str, int], None], str]] = {
+    "synthesis": (preempt, "JobState=COMPLETED"),
+    "warp": (time_out, "JobState=TIMEOUT"),
+    "refinement": (cancel, "JobState=CANCELLED"),
+    "attention": (kill, "JobState=FAILED"),
+}
+
+
+def half_way(results: Path, stage: str) -> int | None:
+    """The process of a stage's trainer, once it has left a checkpoint."""
+    for state in (results / "state").glob(f"timelens-{stage}-*"):
+        if state.is_dir() and any(state.glob("step-*.pt")):
+            owner = state.with_name(state.name + ".lock")
+            text = owner.read_text() if owner.exists() else ""
+            return int(text) if text else None
+    return None
+
+
+def job_of(process: int) -> str:
+    entries = Path(f"/proc/{process}/environ").read_bytes().decode().split("\0")
+    return dict(entry.split("=", 1) for entry in entries if "=" in entry)["SLURM_JOB_ID"]
+
+
+def disturbed(run: subprocess.Popen[bytes], results: Path) -> dict[str, str]:
+    """End each stage's first job half-way; the numbers of these jobs."""
+    jobs: dict[str, str] = {}
+    until = time.monotonic() + 900
+    while len(jobs) < len(ENDS):
+        assert run.poll() is None, f"the run ended with {run.returncode} before all stages were disturbed: {jobs}"
+        assert time.monotonic() < until, f"only {jobs} were disturbed"
+        for stage in ENDS.keys() - jobs.keys():
+            trainer = half_way(results, stage)
+            if trainer is not None:
+                os.kill(trainer, signal.SIGSTOP)  # so that it does not finish first
+                jobs[stage] = job_of(trainer)
+                ENDS[stage][0](jobs[stage], trainer)
+        time.sleep(0.005)
+    return jobs
+
+
+def test_trainings_preempted_timed_out_cancelled_and_killed_end_as_an_undisturbed_local_run(
+    cluster: None, local: Path, longer: list[str], tmp_path: Path
+) -> None:
+    results, log = tmp_path / "results/smoke", tmp_path / "run.log"
+    command = [sys.executable, str(REPOSITORY / "scripts" / "run_snakemake.py")]
+    # gpu=1: one training at a time, so that no other is preempted with the one that is meant
+    command += ["--workflow-profile", str(PROFILES / "slurm-ci"), *longer, "--resources", "gpu=1"]
+    with log.open("w") as file:
+        run = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=file, stderr=subprocess.STDOUT)
+    try:
+        jobs = disturbed(run, results)
+        assert run.wait(600) == 0, log.read_text()[-5000:]
+    finally:
+        if run.poll() is None:
+            run.send_signal(signal.SIGINT)
+            run.wait(120)
+    for stage, (_, state) in ENDS.items():
+        said = slurm("scontrol", "show", "job", jobs[stage])
+        assert state in said
+        assert ("Restarts=1" if stage == "synthesis" else "Restarts=0") in said
+        assert re.search(r"going on at step \d+ of 40", (results / f"logs/train/timelens-{stage}.log").read_text())
+    assert digests(results) == digests(local)
+    output = log.read_text()
+    assert USED in output
+    submitted = set(re.findall(r"submitted with SLURM jobid \d+ \(log: \S*/rule_(\w+)/", output))
+    assert submitted == {
+        *("demo_data", "blocks_train", "blocks_test", "ingest", "simulate"),
+        *("index", "train_stage", "evaluate", "report"),
+    }
+
+
+def test_the_profile_for_clusters_plans_the_full_size_run(cluster: None, tmp_path: Path) -> None:
+    for name in ("sep_trainlist.txt", "sep_testlist.txt"):
+        (tmp_path / name).write_text("00001/0001\n")
+    full = ["--configfile", str(REPOSITORY / "config/vimeo90k.yaml"), "--config", f"data={tmp_path}"]
+    done = snakemake(tmp_path, "--dry-run", "--workflow-profile", str(PROFILES / "slurm"), *full)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert USED in done.stdout
+    assert re.search(r"^simulate +284$", done.stdout, flags=re.MULTILINE)
+    training = done.stdout[done.stdout.index("rule train_stage:") :].split("\n\n")[0]
+    assert "slurm_partition=gpu" in training
+    assert "device=cuda" in training
