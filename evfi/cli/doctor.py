@@ -64,7 +64,8 @@ def run(
     if fix is not None and result.recording is None:
         raise InputFileError(f"{path} cannot be read, so {fix} was not written: {result.findings[-1].found}")
     if wrong:
-        raise CheckFailed(f"{path}: {len(wrong)} findings: {', '.join(wrong)}")
+        findings = "1 finding" if len(wrong) == 1 else f"{len(wrong)} findings"
+        raise CheckFailed(f"{path}: {findings}: {', '.join(wrong)}")
 
 
 def _row(finding: "Finding") -> tuple[str, str, str, str]:

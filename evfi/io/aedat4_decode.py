@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evfi.io.aedat4_kernels import split_events
 from evfi.io.aedat4_tables import Buffer, DamagedTable, Table
 from evfi.io.pieces import Imu, Triggers
+from evfi.types import Events, SensorSize
 
 EVENT = np.dtype([("t", "<i8"), ("x", "<u2"), ("y", "<u2"), ("p", "u1"), ("pad", "V3")])
 """One event in the file. x and y are int16 there: negative ones become larger than any sensor."""
@@ -44,6 +46,16 @@ def decode_events(body: Buffer) -> NDArray:
     """
     start, length = Table.root(body).vector(0, EVENT.itemsize)
     return np.frombuffer(body, EVENT, length, start)
+
+
+def decode_events_inside(body: Buffer, size: SensorSize) -> tuple[Events, int]:
+    """Events on the sensor as columns, and how many lay beyond it; errors as `decode_events`."""
+    start, length = Table.root(body).vector(0, EVENT.itemsize)
+    packed = np.frombuffer(body, np.uint8, EVENT.itemsize * length, start)
+    x, y = np.empty(length, np.uint16), np.empty(length, np.uint16)
+    t, p = np.empty(length, np.int64), np.empty(length, np.bool_)
+    kept = split_events(packed, size.width, size.height, x, y, t, p)
+    return Events(x[:kept], y[:kept], t[:kept], p[:kept], size), length - kept
 
 
 def decode_imu(body: Buffer) -> Imu:

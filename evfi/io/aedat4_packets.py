@@ -5,41 +5,45 @@ one LZ4 or Zstandard frame. Neither carries a checksum: damage that still decode
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Generic, TypeVar
 
-import lz4.frame
-import pyarrow as pa
-
+from evfi.io.aedat4_compression import LARGEST_PACKET, LENGTH, decompressed
 from evfi.io.aedat4_header import Aedat4Header
 from evfi.io.aedat4_tables import Buffer
+from evfi.io.ahead import mapped_ahead
 
 _HEAD = struct.Struct("<ii")
-_LENGTH = struct.Struct("<I")
 _KIND = slice(4, 8)  # of a FlatBuffer without its size prefix
 _TABLE = b"FTAB"
 _MAGIC = {"lz4": b"\x04\x22\x4d\x18", "zstd": b"\x28\xb5\x2f\xfd"}
 _KINDS = (b"EVTS", b"FRME", b"IMUS", b"TRIG")
 _KIND_IN_PACKET = 16  # head 8, length 4, root 4
-# 4 million events, or a colour frame of 22 megapixels; larger promises are damage, and would fill the memory
-LARGEST_PACKET = 1 << 26
-_LARGEST_LZ4_RATIO = 255
+# packets that one thread decodes in a row: handing over costs some tens of µs
+_IN_A_ROW, _BYTES_IN_A_ROW = 8, 1 << 20
+_READ_AT_ONCE = 1 << 20
 _SEARCHED_AT_ONCE = 1 << 20
 # a file made to look like packets everywhere would otherwise be decoded over and over
 _FALSE_STARTS = 256
 _REMEMBERED_GAPS = 100
 
 
+Content = TypeVar("Content")
+_Raw = tuple[int, memoryview]
+"""Stream number, and the packet's bytes behind its head."""
+
+
 @dataclass(frozen=True, slots=True)
-class Packet:
-    """A whole packet: stream number, four letters, FlatBuffer without its size prefix, and its bytes in the file."""
+class Packet(Generic[Content]):
+    """A whole packet: stream number, its bytes in the file, and its content."""
 
     stream: int
-    kind: bytes
-    body: Buffer
-    raw: bytes
+    raw: memoryview
+    content: Content
 
 
 @dataclass(slots=True)
@@ -86,16 +90,23 @@ class Losses:
         self._open = False
 
 
-class Packets:
+class Packets(Generic[Content]):
     """Iterates over the whole packets of a file in constant memory.
+
+    Args:
+        decode: makes the content of a packet, given its stream, its four letters and its FlatBuffer (without size
+            prefix); may run in another thread.
+        threads: that decode; 1: none beside the caller's. What comes out is the same.
 
     Attributes:
         losses: what was passed over so far.
         has_table: whether the file ends with a readable data table, as a recorder that was not interrupted writes it.
     """
 
-    def __init__(self, path: Path, header: Aedat4Header) -> None:
-        self._path, self._header = path, header
+    def __init__(
+        self, path: Path, header: Aedat4Header, decode: Callable[[int, bytes, Buffer], Content], threads: int = 1
+    ) -> None:
+        self._path, self._header, self._decode, self._threads = path, header, decode, threads
         self._codec = header.compression.split("_")[0]
         self._streams = {stream.number for stream in header.streams}
         self._false_starts = 0
@@ -105,18 +116,19 @@ class Packets:
             self.has_table = self._is_table(file, header.table_start)
         self._end = header.table_start if self.has_table and header.table_start is not None else self._length
 
-    def __iter__(self) -> Iterator[Packet]:
+    def __iter__(self) -> Iterator[Packet[Content]]:
         place = self._header.packets_start
-        with self._path.open("rb") as file:
+        with ExitStack() as stack:
+            file = stack.enter_context(self._path.open("rb"))
+            pool = stack.enter_context(ThreadPoolExecutor(self._threads)) if self._threads > 1 else None
             while place < self._end:
-                stream, size = self._head_at(file, place)
-                raw = file.read(size)
-                body = self._decoded(raw)
-                if body is not None:
-                    yield Packet(stream, bytes(body[_KIND]), body, raw)
-                    place += _HEAD.size + size
-                    continue
-                following = self._next(file, place, size)
+                with closing(self._whole(file, place, pool)) as packets:
+                    for packet in packets:
+                        yield packet
+                        place += _HEAD.size + len(packet.raw)
+                if place >= self._end:
+                    break
+                following = self._next(file, place, self._head_at(file, place)[1])
                 if not (following is None and place == self._header.table_start):
                     self.losses.add((following or self._end) - place)
                 if following is None:
@@ -126,18 +138,59 @@ class Packets:
             self.losses.cut(self._header.table_start - self._length)
         self.losses.end()
 
+    def _whole(
+        self, file: BinaryIO, place: int, pool: ThreadPoolExecutor | None
+    ) -> Generator[Packet[Content], None, None]:
+        """The packets from `place` on, up to the first that is not whole."""
+        raws = self._raws(file, place)
+        if pool is None:
+            found = map(self._packet, raws)
+        else:
+            runs = mapped_ahead(self._packets, _runs(raws), pool, self._threads)
+            found = (packet for run in runs for packet in run)
+        for packet in found:
+            if packet is None:
+                return
+            yield packet
+
+    def _raws(self, file: BinaryIO, place: int) -> Iterator[_Raw]:
+        """The packets from `place` on, as far as heads lead to one another."""
+        block, start = memoryview(b""), place
+        while place < self._end:
+            if place + _HEAD.size > start + len(block):
+                block, start = _block(file, place, _READ_AT_ONCE), place
+            stream, size = self._head(block[place - start :], place)
+            if not size:
+                return
+            if place + _HEAD.size + size > start + len(block):
+                block, start = _block(file, place, max(_READ_AT_ONCE, _HEAD.size + size)), place
+            place += _HEAD.size + size
+            yield stream, block[place - start - size : place - start]
+
+    def _packets(self, raws: list[_Raw]) -> list[Packet[Content] | None]:
+        return [self._packet(each) for each in raws]
+
+    def _packet(self, stream_and_raw: _Raw) -> Packet[Content] | None:
+        """None where it does not decode to a FlatBuffer."""
+        stream, raw = stream_and_raw
+        body = self._body(raw)
+        return None if body is None else Packet(stream, raw, self._decode(stream, bytes(body[_KIND]), body))
+
     def _is_table(self, file: BinaryIO, place: int | None) -> bool:
         if place is None or not self._header.packets_start <= place < self._length:
             return False
         file.seek(place)
-        body = self._decoded(file.read(LARGEST_PACKET))
+        body = self._body(file.read(LARGEST_PACKET))
         return body is not None and body[_KIND] == _TABLE
 
     def _head_at(self, file: BinaryIO, place: int) -> tuple[int, int]:
         """Stream and size of the packet at `place`, size 0 where none can stand there. Leaves the file behind it."""
         file.seek(place)
-        head = file.read(_HEAD.size)
-        stream, size = _HEAD.unpack(head) if len(head) == _HEAD.size else (-1, 0)
+        return self._head(memoryview(file.read(_HEAD.size)), place)
+
+    def _head(self, data: memoryview, place: int) -> tuple[int, int]:
+        """The same of the bytes from `place` on."""
+        stream, size = _HEAD.unpack_from(data) if len(data) >= _HEAD.size else (-1, 0)
         fits = 0 < size <= min(LARGEST_PACKET, self._end - place - _HEAD.size)
         return stream, size if fits and stream in self._streams else 0
 
@@ -167,55 +220,44 @@ class Packets:
                     return candidate
                 if self._false_starts > _FALSE_STARTS:
                     return None
-            place += max(1, len(block) - _LENGTH.size + 1)
+            place += max(1, len(block) - LENGTH.size + 1)
         return None
 
     def _decodes(self, file: BinaryIO, place: int) -> bool:
         _, size = self._head_at(file, place)
         if not size:
             return False
-        if self._decoded(file.read(size)) is not None:
+        if self._body(file.read(size)) is not None:
             return True
         self._false_starts += 1
         return False
 
-    def _decoded(self, raw: bytes) -> Buffer | None:
+    def _body(self, raw: Buffer) -> Buffer | None:
         """The FlatBuffer of a packet without its size prefix; None where it does not decode to what it promises."""
         if self._codec != "none":
-            return _decompressed(raw, self._codec)
-        body = raw[_LENGTH.size :]
-        whole = len(body) >= _KIND.stop and _LENGTH.unpack_from(raw)[0] == len(body)
+            return decompressed(raw, self._codec)
+        body = memoryview(raw)[LENGTH.size :]
+        whole = len(body) >= _KIND.stop and LENGTH.unpack_from(raw)[0] == len(body)
         return body if whole else None
+
+
+def _block(file: BinaryIO, place: int, size: int) -> memoryview:
+    file.seek(place)
+    return memoryview(file.read(size))
+
+
+def _runs(raws: Iterator[_Raw]) -> Iterator[list[_Raw]]:
+    """A few neighbours each, one thread's work at a time."""
+    run: list[_Raw] = []
+    for each in raws:
+        run.append(each)
+        if len(run) == _IN_A_ROW or sum(len(raw) for _, raw in run) > _BYTES_IN_A_ROW:
+            yield run
+            run = []
+    if run:
+        yield run
 
 
 def _first(block: bytes, wanted: tuple[bytes, ...], start: int) -> int:
     found = [at for at in (block.find(each, start) for each in wanted) if at >= 0]
     return min(found, default=-1)
-
-
-def _decompressed(raw: bytes, codec: str) -> Buffer | None:
-    if codec == "lz4" and len(raw) * _LARGEST_LZ4_RATIO <= LARGEST_PACKET:
-        return _at_once(raw)
-    try:
-        with pa.CompressedInputStream(pa.BufferReader(raw), codec) as stream:
-            first = stream.read(_LENGTH.size)
-            promised = _LENGTH.unpack(first)[0] if len(first) == _LENGTH.size else LARGEST_PACKET
-            if not _KIND.stop <= promised < LARGEST_PACKET:
-                return None
-            # one byte more than promised shows whether something follows
-            body = stream.read(promised + 1)
-    except (OSError, ValueError):
-        return None
-    return body if len(body) == promised else None
-
-
-def _at_once(raw: bytes) -> memoryview | None:
-    """The same for a packet that cannot become too large; twice as fast as a stream."""
-    try:
-        whole, used = lz4.frame.decompress(raw, return_bytes_read=True)
-    except (RuntimeError, ValueError):
-        return None
-    fits = used == len(raw) and len(whole) >= _LENGTH.size + _KIND.stop
-    if not fits or _LENGTH.unpack_from(whole)[0] != len(whole) - _LENGTH.size:
-        return None
-    return memoryview(whole)[_LENGTH.size :]

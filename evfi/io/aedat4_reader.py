@@ -13,19 +13,20 @@ from evfi.errors import InputFileError, UserError
 from evfi.io.aedat4_decode import (
     RawFrame,
     UnreadableFrame,
-    decode_events,
+    decode_events_inside,
     decode_frame,
     decode_imu,
     decode_triggers,
 )
 from evfi.io.aedat4_header import Stream, read_header
-from evfi.io.aedat4_packets import Packet, Packets
+from evfi.io.aedat4_packets import Packets
 from evfi.io.aedat4_tables import Buffer, DamagedTable
-from evfi.io.pieces import Piece, times_of
+from evfi.io.pieces import Imu, Piece, Triggers, times_of
 from evfi.io.time_order import TimeOrder
 from evfi.types import Events, Frames, SensorSize
 
 log = logging.getLogger(__name__)
+Content = tuple[Events, int] | RawFrame | UnreadableFrame | Imu | Triggers
 _NAMES = {"EVTS": "events", "FRME": "frames", "IMUS": "imu", "TRIG": "triggers"}
 _ALWAYS_COUNTED = ("events_outside_sensor", "events_sorted", "events_late", "frames_late", "data_table_absent")
 # a packet that was written twice stands beside or near itself
@@ -34,6 +35,9 @@ _REMEMBERED = 4
 
 class Aedat4Reader:
     """An aedat4 recording of one camera: events, frames, inertial samples and triggers, as far as it has them.
+
+    Args:
+        threads: that decompress and split packets; 1: none beside the caller's. The pieces are the same.
 
     Attributes:
         path: the file.
@@ -53,8 +57,8 @@ class Aedat4Reader:
         InputFileError: empty, not aedat4, a damaged header, or without events and frames.
     """
 
-    def __init__(self, path: Path, camera: str | None = None) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Path, camera: str | None = None, threads: int = 1) -> None:
+        self.path, self._threads = Path(path), threads
         self._header = read_header(self.path)
         self.compression = self._header.compression
         self.camera = self._chosen(camera)
@@ -91,21 +95,22 @@ class Aedat4Reader:
             InputFileError: no packet can be decoded, or no frame is one that evfi reads.
         """
         self._counts.clear()
-        packets = Packets(self.path, self._header)
-        self._counts["data_table_absent"] += int(not packets.has_table)
         kinds = {stream.number: stream.kind for stream in self._streams.values()}
+        decoder = _Decoder(kinds, self.sensor_size)
+        packets = Packets(self.path, self._header, decoder.content, self._threads)
+        self._counts["data_table_absent"] += int(not packets.has_table)
         orders = {kind: TimeOrder(_NAMES[kind], self._counts, strictly=kind == "FRME") for kind in self._streams}
-        contents = _Contents(self.sensor_size, self._counts)
-        earlier: dict[int, list[bytes]] = {number: [] for number in kinds}
+        pieces = _Pieces(self.sensor_size, self._counts)
+        earlier: dict[int, list[memoryview]] = {number: [] for number in kinds}
         decoded = 0
         for packet in packets:
             kind = kinds.get(packet.stream)
             if kind is None:
                 continue
-            piece = contents.piece(packet, kind)
-            if piece is None:
+            if packet.content is None:
                 packets.losses.add(len(packet.raw))
                 continue
+            piece = pieces.of(packet.content)
             decoded += 1
             if not len(piece):
                 continue
@@ -121,8 +126,8 @@ class Aedat4Reader:
         self.lost = packets.losses.told()
         if not decoded and self.lost:
             raise InputFileError(f"{self.path}: none of its packets can be decoded; copy it again from its source")
-        if contents.unreadable and not contents.frames:
-            raise InputFileError(f"{self.path}: {contents.unreadable}")
+        if pieces.unreadable and not pieces.frames:
+            raise InputFileError(f"{self.path}: {pieces.unreadable}")
 
     def _chosen(self, camera: str | None) -> str:
         cameras = self._header.cameras
@@ -144,8 +149,38 @@ class Aedat4Reader:
         raise InputFileError(f"{self.path} gives no sensor size for its events or frames: its header is damaged")
 
 
-class _Contents:
-    """From packets to pieces of one camera.
+class _Decoder:
+    """From FlatBuffers to contents, without memory, so that threads can share it."""
+
+    def __init__(self, kinds: dict[int, str], size: SensorSize) -> None:
+        self._kinds = kinds
+        self._decoders: dict[str, Callable[[Buffer], Content]] = {
+            "EVTS": lambda body: decode_events_inside(body, size),
+            "FRME": _frame_or_why_not,
+            "IMUS": decode_imu,
+            "TRIG": decode_triggers,
+        }
+
+    def content(self, stream: int, kind: bytes, body: Buffer) -> Content | None:
+        """None where it is damaged, another kind of packet than its stream holds, or not of this camera."""
+        wanted = self._kinds.get(stream)
+        if wanted is None or kind != wanted.encode():
+            return None
+        try:
+            return self._decoders[wanted](body)
+        except DamagedTable:
+            return None
+
+
+def _frame_or_why_not(body: Buffer) -> RawFrame | UnreadableFrame:
+    try:
+        return decode_frame(body)
+    except UnreadableFrame as error:
+        return error
+
+
+class _Pieces:
+    """From contents, in the file's order, to pieces of one camera.
 
     Attributes:
         frames: frames that could be read.
@@ -154,39 +189,24 @@ class _Contents:
 
     def __init__(self, sensor_size: SensorSize, counts: Counter[str]) -> None:
         self._size, self._counts = sensor_size, counts
-        self._decoders: dict[str, Callable[[Buffer], Piece]] = {
-            "EVTS": self._events,
-            "FRME": self._frame,
-            "IMUS": decode_imu,
-            "TRIG": decode_triggers,
-        }
         self._channels: int | None = None
         self.frames = 0
         self.unreadable = ""
 
-    def piece(self, packet: Packet, kind: str) -> Piece | None:
-        """The content of a packet; None where it is damaged, or another kind of packet than its stream holds."""
-        if packet.kind != kind.encode():
-            return None
-        try:
-            return self._decoders[kind](packet.body)
-        except DamagedTable:
-            return None
+    def of(self, content: Content) -> Piece:
+        """The piece; none (length 0) of a frame that the store cannot hold."""
+        if isinstance(content, tuple):
+            events, outside = content
+            self._counts["events_outside_sensor"] += outside
+            return events
+        if isinstance(content, RawFrame | UnreadableFrame):
+            return self._frame(content)
+        return content
 
-    def _events(self, body: Buffer) -> Events:
-        rows, size = decode_events(body), self._size
-        x, y = rows["x"].astype(np.uint16), rows["y"].astype(np.uint16)
-        events = Events(x, y, rows["t"].astype(np.int64), rows["p"] != 0, size)
-        if len(rows) and (x.max() >= size.width or y.max() >= size.height):
-            inside = (x < size.width) & (y < size.height)
-            self._counts["events_outside_sensor"] += int((~inside).sum())
-            return events.take(inside)
-        return events
-
-    def _frame(self, body: Buffer) -> Frames:
-        """The frame; none (length 0) where it is not one that the store can hold."""
+    def _frame(self, raw: RawFrame | UnreadableFrame) -> Frames:
         try:
-            raw = decode_frame(body)
+            if isinstance(raw, UnreadableFrame):
+                raise raw
             image = self._image(raw)
         except UnreadableFrame as error:
             self._counts["frames_unreadable"] += 1

@@ -54,8 +54,8 @@ class TimeOrder(Generic[AnyPiece]):
 
     def _front(self) -> Iterator[AnyPiece]:
         front = self._after_latest(self._waiting.popleft())
-        front = self._without_future(front)
-        front = self._with_earlier_ones(front)
+        if not self._lies_before_what_waits(front):
+            front = self._with_earlier_ones(self._without_future(front))
         if len(front):
             self._latest_us = int(times_of(front)[-1])
             yield front
@@ -81,6 +81,10 @@ class TimeOrder(Generic[AnyPiece]):
         if self._latest_us is not None and len(t) and t[0] < self._latest_us + self._strictly:
             piece = self._dropped(piece, t < self._latest_us + self._strictly, "late")
         return self._without_repeats(piece)
+
+    def _lies_before_what_waits(self, front: AnyPiece) -> bool:
+        """The usual case, in which nothing has to be moved or dropped."""
+        return len(front) > 0 and all(times_of(each)[0] >= times_of(front)[-1] for each in self._waiting)
 
     def _without_future(self, front: AnyPiece) -> AnyPiece:
         """Without times that lie after most of what follows, where that is the smaller side."""

@@ -12,6 +12,7 @@ import pytest
 from evfi.errors import EvfiError, InputFileError
 from evfi.io import aedat4_packets
 from evfi.io.aedat4 import Aedat4Reader
+from evfi.io.aedat4_decode import decode_events
 from evfi.io.aedat4_header import read_header
 from evfi.types import Events, Frames, SensorSize
 from tests.io.made_aedat4 import event_packet, flatbuffer, lz4, put_together, table_position, taken_apart
@@ -185,11 +186,10 @@ def starts_of_packets_of_cut(data: bytes, davis: Path) -> tuple[np.ndarray, list
 
 def _events_by_packet(davis: Path, true_events: np.ndarray, packets: int) -> tuple[np.ndarray, np.ndarray]:
     """The true events of the first packets, and the number of the packet of each."""
-    from evfi.io.aedat4_decode import decode_events
-
+    found = aedat4_packets.Packets(davis, read_header(davis), lambda _, __, body: body)
     position = [
-        np.full(len(decode_events(packet.body)) if packet.stream == 0 else 0, number)
-        for number, packet in zip(range(packets), aedat4_packets.Packets(davis, read_header(davis)), strict=False)
+        np.full(len(decode_events(packet.content)) if packet.stream == 0 else 0, number)
+        for number, packet in zip(range(packets), found, strict=False)
     ]
     numbers = np.concatenate(position)
     return true_events[: len(numbers)], numbers
