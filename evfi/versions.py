@@ -10,6 +10,7 @@ ALGO_VERSIONS = {
     "doctor": 1,
     "simulation": 2,
     "index": 1,
+    "flows": 1,
     "training": 1,
     "evaluation": 1,
     "interpolation": 1,

@@ -20,6 +20,7 @@ VERBS = {
     "blocks": "evfi.cli.blocks",
     "simulate": "evfi.cli.simulate",
     "index": "evfi.cli.index",
+    "flows": "evfi.cli.flows",
     "train": "evfi.cli.train",
     "evaluate": "evfi.cli.evaluate",
     "report": "evfi.cli.report",

@@ -228,6 +228,11 @@ class Family:
         """Model options of this family, validated."""
         return self.model_options.model_validate(options)
 
+    @property
+    def all_needs(self) -> tuple[Needs, ...]:
+        """What its predictions need of a sample, and the training of each stage by the manifest's recipe."""
+        return self.needs, *(stage.recipe.needs(self.needs) for stage in self.stages)
+
     def load(self) -> "Implementation":
         """The torch side; imports torch."""
         return cast("Implementation", importlib.import_module(self.implementation))

@@ -17,7 +17,9 @@ _LEFTWARDS, _UPWARDS = np.array([-1, 1], np.float32), np.array([1, -1], np.float
 
 
 def augment(sample: Sample, options: AugmentOptions, rng: np.random.Generator, *, step: int = 0) -> Sample:
-    """A changed copy of the sample. The random numbers drawn do not depend on the sample's content.
+    """A changed copy of the sample, without flows among its neighbours, which no training sample has.
+
+    The random numbers drawn do not depend on the sample's content.
 
     Args:
         step: the training step, which decides the crop's side where several take turns.
@@ -81,6 +83,7 @@ def reverse_time(sample: Sample) -> Sample:
         outer_events=_outer_reversed(sample),
         flow0=sample.flow1,
         flow1=sample.flow0,
+        neighbours=None,
     )
 
 
@@ -122,6 +125,7 @@ def _changed(
         outer_events=None if sample.outer_events is None else events(sample.outer_events),
         flow0=optional_flow(sample.flow0),
         flow1=optional_flow(sample.flow1),
+        neighbours=None,
     )
 
 

@@ -40,16 +40,38 @@ class Needs:
         middle_only: it predicts the frame in the middle of the pair and no other.
         outer_events: it looks at all events between the context frames.
         flows_to_target: optical flow from the boundary frames to the target; only training may ask for it.
+        flows_between: optical flow between the boundary frames, and from them to the context frames.
     """
 
     context: Context = "none"
     middle_only: bool = False
     outer_events: bool = False
     flows_to_target: bool = False
+    flows_between: bool = False
 
     def with_context(self, context: Context) -> Self:
         """The same demands with other context frames."""
         return replace(self, context=context)
+
+    @property
+    def flows(self) -> bool:
+        """Whether any flow is needed."""
+        return self.flows_to_target or self.flows_between
+
+    def flow_pairs(self, frame0: int, frame1: int, target: int, context: tuple[int, int]) -> list[tuple[int, int]]:
+        """Numbers of the frames (from, to) of each flow that a sample needs.
+
+        Args:
+            target: its number; -1 where it is not one of the frames.
+            context: numbers of the context frames, -1 = none.
+        """
+        pairs: list[tuple[int, int]] = []
+        if self.flows_to_target:
+            pairs += [(frame0, target), (frame1, target)]
+        if self.flows_between:
+            pairs += [(frame0, frame1), (frame1, frame0)]
+            pairs += [(frame, other) for frame, other in zip((frame0, frame1), context, strict=True) if other >= 0]
+        return pairs
 
     @property
     def are_any(self) -> bool:

@@ -1,7 +1,7 @@
 """From an index row to a Sample, with bounded caches of frames and events."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,13 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evfi.errors import MissingInputError
-from evfi.flow.dis import DisFlow
+from evfi.flow.providers import provider_of
 from evfi.io.clips import ClipStore, open_clips
 from evfi.io.recording import Recording, open_recording
+from evfi.samples.flow_store import FlowKey, StoredFlows, stored_flows
 from evfi.samples.index import read_index
 from evfi.samples.needs import TAU_TOLERANCE, Needs, SampleTimes
 from evfi.samples.online import OnlineSimulation
-from evfi.samples.sample import Flow, Image, Sample, as_rgb
+from evfi.samples.sample import Flow, Image, NeighbourFlows, Sample, as_rgb
 from evfi.types import Events
 
 Value = TypeVar("Value")
@@ -28,24 +29,41 @@ DEFAULT_CACHE_BYTES = 256 << 20
 class SampleReader:
     """Reads the samples of an index. Stores are opened on first use, so that it can be sent to a worker process.
 
+    Flows that are needed come from the store beside the index (`evfi flows`); where there is none, DIS computes them.
+
     Args:
         index: the Parquet file.
-        needs: which context frames are read.
-        cache_bytes: memory for decoded frames and clip events kept between reads.
+        needs: which context frames, events and flows are read.
+        cache_bytes: memory for decoded frames, flows and clip events kept between reads.
+        stored: whether stored flows are looked for.
+
+    Raises:
+        MissingInputError, InputFileError: the index is absent or not one; the flows beside it are those of another.
     """
 
-    def __init__(self, index: Path, *, needs: Needs | None = None, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        index: Path,
+        *,
+        needs: Needs | None = None,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        stored: bool = True,
+    ) -> None:
         self.index = index
         self.needs = needs or Needs()
         self.table: pd.DataFrame = read_index(index)
         self._cache = _ByteCache(cache_bytes)
         self._stores: dict[str, ClipStore | Recording] = {}
+        self._stored = stored
+        self.flow_provider = self._flows.provider if self._flows is not None else provider_of().name
 
     def __getstate__(self) -> dict[str, Any]:
         return {
             "index": self.index,
             "needs": self.needs,
             "table": self.table,
+            "_stored": self._stored,
+            "flow_provider": self.flow_provider,
             "_cache": _ByteCache(self._cache.limit),
             "_stores": {},
         }
@@ -71,14 +89,18 @@ class SampleReader:
         source = self._source(row, online)
         before, after = self._context(source, row)
         times = _times(source, row, before, after)
-        frame0, frame1 = source.frame(int(row.frame0)), source.frame(int(row.frame1))
-        target = source.truth(int(row.target)) if row.target_source == "truth" else source.frame(int(row.target))
-        flow0, flow1 = self._flows(str(row.sample_id), frame0, frame1, target)
+        target = None
+        if int(row.target) >= 0:
+            target = (source.truth if row.target_source == "truth" else source.frame)(int(row.target))
+        pair = (int(row.frame0), int(row.frame1))
+        # Flows of a sample that its family cannot use were never computed.
+        wanted = [] if self.needs.shortfall(times) else self._flow_pairs(source, row)
+        flows = {each: self._flow(source, row, *each) for each in wanted}
         return Sample(
             sample_id=str(row.sample_id),
             sequence=str(row.sequence),
-            frame0=frame0,
-            frame1=frame1,
+            frame0=source.frame(pair[0]),
+            frame1=source.frame(pair[1]),
             target=target,
             events=source.events(times.t0_us, times.t1_us),
             t0_us=times.t0_us,
@@ -89,19 +111,39 @@ class SampleReader:
             before_us=times.before_us,
             after_us=times.after_us,
             outer_events=source.events(*times.outer_window) if self.needs.outer_events else None,
-            flow0=flow0,
-            flow1=flow1,
+            flow0=flows.get((pair[0], int(row.target))),
+            flow1=flows.get((pair[1], int(row.target))),
+            neighbours=_neighbours(flows, pair, (before, after)) if pair in flows else None,
         )
 
-    def _flows(self, sample_id: str, frame0: Image, frame1: Image, target: Image) -> tuple[Flow | None, Flow | None]:
-        """Flows to the target where they are needed, computed on first use and kept like frames."""
-        if not self.needs.flows_to_target:
-            return None, None
+    @cached_property
+    def _flows(self) -> StoredFlows | None:
+        return stored_flows(self.index) if self.needs.flows and self._stored else None
 
-        def flow(frame: Image, side: int) -> Flow:
-            return self.cached((sample_id, "flow", side), lambda: DisFlow()(frame, target), _array_bytes)
+    def _flow_pairs(self, source: "_ClipSource | _RecordingSource", row: Any) -> list[tuple[int, int]]:
+        context = self._context(source, row)
+        return self.needs.flow_pairs(int(row.frame0), int(row.frame1), int(row.target), context)
 
-        return flow(frame0, 0), flow(frame1, 1)
+    def _flow(self, source: "_ClipSource | _RecordingSource", row: Any, start: int, end: int) -> Flow:
+        """A stored flow, or one computed on first use; both are kept like frames."""
+        key, stored = FlowKey(str(row.store), int(row.clip), start, end), self._flows
+
+        def made() -> Flow:
+            return stored.flow(key) if stored else provider_of()(source.frame(start), source.frame(end))
+
+        return self.cached((*key, "flow"), made, _array_bytes)
+
+    def flow_keys(self, positions: NDArray[np.intp]) -> Iterator[FlowKey]:
+        """The flows that the samples in some rows of the index need."""
+        for position in positions:
+            row = self._row(int(position))
+            for start, end in self._flow_pairs(self._source(row), row):
+                yield FlowKey(str(row.store), int(row.clip), start, end)
+
+    def frame(self, store: str, clip: int, number: int) -> Image:
+        """A frame of a store that the index points into; clip -1: of a recording."""
+        kind = "recording" if clip < 0 else "clip"
+        return self._source(SimpleNamespace(kind=kind, store=store, clip=clip)).frame(number)
 
     def suitable(self, positions: NDArray[np.intp]) -> NDArray[np.intp]:
         """Those of the index's rows whose samples meet the needs. No image and no event is read."""
@@ -197,6 +239,18 @@ def _times(source: _ClipSource | _RecordingSource, row: Any, before: int, after:
         t_us=int(row.t_us),
         before_us=int(source.t_us[before]) if before >= 0 else None,
         after_us=int(source.t_us[after]) if after >= 0 else None,
+    )
+
+
+def _neighbours(
+    flows: dict[tuple[int, int], Flow], pair: tuple[int, int], context: tuple[int, int]
+) -> NeighbourFlows:
+    first, second = pair
+    return NeighbourFlows(
+        flow01=flows[first, second],
+        flow10=flows[second, first],
+        to_before=flows.get((first, context[0])),
+        to_after=flows.get((second, context[1])),
     )
 
 

@@ -14,13 +14,26 @@ Flow = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class NeighbourFlows:
+    """Forward flows, float32 (H, W, 2), (dx, dy) in pixels, from either boundary frame to the other one and to the
+    context frame on its own side (None: there is none).
+    """
+
+    flow01: Flow
+    flow10: Flow
+    to_before: Flow | None
+    to_after: Flow | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Sample:
     """Images are uint8 (H, W, 3) RGB (gray replicated); events lie in [t0_us, t1_us) on the frames' pixels.
 
     `target` is None at inference; `before` and `after` are the context frames outside the pair and `before_us`,
     `after_us` their times, None where there is none or the family does not need them. The same holds for
     `outer_events`, which lie in `outer_window`, and for `flow0` and `flow1`, which only a training sample has: float32
-    (H, W, 2), the forward flows (dx, dy) in pixels from the boundary frames to the target.
+    (H, W, 2), the forward flows (dx, dy) in pixels from the boundary frames to the target. `neighbours` are flows among
+    the frames without the target, where they were computed before.
     """
 
     sample_id: str
@@ -39,6 +52,7 @@ class Sample:
     outer_events: Events | None = None
     flow0: Flow | None = None
     flow1: Flow | None = None
+    neighbours: NeighbourFlows | None = None
 
     def __post_init__(self) -> None:
         if not self.t0_us < self.t_us < self.t1_us:

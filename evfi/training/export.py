@@ -7,10 +7,13 @@ from typing import Any
 
 from torch import nn
 
+from evfi.io.stores import receipt_path
 from evfi.models.family import Family, Recipe, Stage
 from evfi.models.weights import model_meta, save_weights
 from evfi.options import Options
 from evfi.provenance import digest_file, write_json
+from evfi.samples.flow_store import flows_beside
+from evfi.samples.needs import Needs
 from evfi.training.start import trained_state
 
 WEIGHTS, RUN, JOURNAL, PICTURES = "weights.safetensors", "run.json", "metrics.jsonl", "validation"
@@ -36,12 +39,17 @@ def run_facts(
 
 
 def input_digests(index: Path, starts: Mapping[str, Path], recipe: Recipe) -> dict[str, Any]:
-    """SHA-256 of the sample index, of the weights it starts from, and of the recipe's files where it has any."""
+    """SHA-256 of the sample index, of the weights it starts from, and of the recipe's files and of stored flows where
+    it has any.
+    """
+    flows = receipt_path(flows_beside(index))
+    uses_flows = recipe.needs(Needs()).flows and flows.is_file()
     files = {option: digest_file(path) for option, path in sorted(recipe.files().items())}
     return {
         "index": digest_file(index),
         "starts": {stage: digest_file(path) for stage, path in sorted(starts.items())},
         **({"files": files} if files else {}),
+        **({"flows": digest_file(flows)} if uses_flows else {}),
     }
 
 

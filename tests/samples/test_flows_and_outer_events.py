@@ -13,7 +13,7 @@ from evfi.io.images import write_png
 from evfi.provenance import digest_file
 from evfi.samples import augment as augmenting
 from evfi.samples.index import write_index
-from evfi.samples.motion import flows_by_motion
+from evfi.samples.motion import flows_by_motion, neighbour_flows
 from evfi.samples.needs import Needs
 from evfi.samples.options import SamplesOptions
 from evfi.samples.reader import SampleReader
@@ -158,6 +158,10 @@ def gray_sample(values: dict[str, int | None], t_us: int) -> Sample:
     return Sample("a", "s", frame0, frame1, target, events, 0, 100, t_us, before=before, after=after)
 
 
+def fitted(sample: Sample, flow: Recorded) -> tuple[Flow, Flow]:
+    return flows_by_motion(sample.tau, neighbour_flows(sample, flow))
+
+
 def test_motion_follows_four_frames_and_never_looks_at_the_target() -> None:
     """Gray values stand for positions: those of a body that accelerates, at the times -1, 0, 1, 2."""
 
@@ -167,7 +171,7 @@ def test_motion_follows_four_frames_and_never_looks_at_the_target() -> None:
     names = ("before", "frame0", "frame1", "after")
     values: dict[str, int | None] = {name: int(position(time)) for name, time in zip(names, (-1, 0, 1, 2), strict=True)}
     flow = Recorded()
-    flow0, flow1 = flows_by_motion(gray_sample({**values, "target": 250}, t_us=25), flow)
+    flow0, flow1 = fitted(gray_sample({**values, "target": 250}, t_us=25), flow)
     assert float(flow0[0, 0, 0]) == pytest.approx(position(0.25) - position(0))
     assert float(flow1[0, 0, 0]) == pytest.approx(position(0.25) - position(1))
     assert all(250 not in pair for pair in flow.asked)
@@ -175,6 +179,6 @@ def test_motion_follows_four_frames_and_never_looks_at_the_target() -> None:
 
 def test_without_context_motion_is_linear() -> None:
     values: dict[str, int | None] = {"before": None, "frame0": 40, "frame1": 80, "after": None, "target": None}
-    flow0, flow1 = flows_by_motion(gray_sample(values, t_us=25), Recorded())
+    flow0, flow1 = fitted(gray_sample(values, t_us=25), Recorded())
     assert float(flow0[0, 0, 0]) == pytest.approx(10)
     assert float(flow1[0, 0, 0]) == pytest.approx(-30)

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float, Int16
 from torch import Tensor
 
-from evfi.flow.dis import DisFlow
+from evfi.flow.providers import provider_of
 from evfi.models.batch import Batch
 from evfi.models.wevi.correction import BINS
 from evfi.representation.event_count import bin_edges, polarity_counts
-from evfi.samples.motion import flows_by_motion
+from evfi.samples.motion import flows_by_motion, neighbour_flows
 from evfi.samples.sample import Flow, Image, Sample
 from evfi.types import Events
 
@@ -47,16 +47,16 @@ class Windows:
 def prepare(sample: Sample) -> Inputs:
     """Tensors of a sample.
 
-    A training sample brings flows to its target (`flow0`, `flow1`); for any other the motion is fitted to the frames,
-    and its target is not looked at. Events around the boundary frames are left out of a training sample without
+    A training sample brings flows to its target (`flow0`, `flow1`); for any other the motion is fitted to the frames by
+    flows that it brings (`neighbours`) or that DIS computes, and its target is not looked at. Events around the boundary frames are left out of a training sample without
     `outer_events`, which is one of stage 1.
     """
     if sample.flow0 is not None and sample.flow1 is not None:
         windows, flow0, flow1 = training_windows(sample), sample.flow0, sample.flow1
         stage1_alone = sample.outer_events is None
     else:
-        windows, (flow0, flow1) = prediction_windows(sample), flows_by_motion(sample, DisFlow())
-        stage1_alone = False
+        windows, stage1_alone = prediction_windows(sample), False
+        flow0, flow1 = flows_by_motion(sample.tau, sample.neighbours or neighbour_flows(sample, provider_of()))
     events = sample.events if sample.outer_events is None else sample.outer_events
     return Inputs(
         frame0=_frame(sample.frame0),

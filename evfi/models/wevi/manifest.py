@@ -57,7 +57,7 @@ WEVI = Family(
     label="WEVI",
     implementation="evfi.models.wevi.implementation",
     model_options=WeviOptions,
-    needs=Needs(context="even", outer_events=True),
+    needs=Needs(context="even", outer_events=True, flows_between=True),
     intermediates=("warped0", "warped1", "correction"),
     # Batches are the source's over its 16 devices: 2 and 8 each.
     stages=(

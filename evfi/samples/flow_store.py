@@ -1,0 +1,161 @@
+"""Optical flows that the samples of an index need, computed once and kept beside it: `train.parquet`, `train-flows.zarr`.
+
+A flow belongs to two frames of one clip or recording, so that samples that share the frames share it.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from evfi.errors import InputFileError, MissingInputError
+from evfi.flow.provider import FlowProvider
+from evfi.io.atomic import writing
+from evfi.io.stores import (
+    ColumnWriter,
+    array_of,
+    create_group,
+    open_group,
+    read_rows,
+    receipt_path,
+    write_column,
+    write_receipt,
+)
+from evfi.provenance import digest_file, write_stamp
+from evfi.samples.sample import Flow, Image
+from evfi.versions import ALGO_VERSIONS
+
+FLOWS_SCHEMA, FLOWS_VERSION = "evfi.flows", 1
+_COLUMNS = ("store", "clip", "start", "end", "height", "width", "place")
+
+
+class FlowKey(NamedTuple):
+    """A flow from the frame `start` to the frame `end` (numbers) of a store, relative to the index; clip -1: none."""
+
+    store: str
+    clip: int
+    start: int
+    end: int
+
+
+def flows_beside(index: Path) -> Path:
+    """Where the flows of an index lie."""
+    return index.with_name(f"{index.stem}-flows.zarr")
+
+
+def write_flows(
+    index: Path, keys: Iterable[FlowKey], frame: Callable[[str, int, int], Image], flow: FlowProvider
+) -> int:
+    """Compute the flows of the keys and write them beside the index, with their receipt.
+
+    One pair is computed at a time: memory does not grow with their number.
+
+    Args:
+        keys: each once.
+        frame: the image of (store, clip, number of the frame).
+
+    Returns:
+        How many there are.
+    """
+    out = flows_beside(index)
+    with writing(out) as partial:
+        group = create_group(partial)
+        stores, count = _write_pairs(group, keys, frame, flow)
+        facts = {"provider": flow.name, "index_sha256": _digest_of_index(index), "stores": stores}
+        group.attrs.update({"schema": FLOWS_SCHEMA, "version": FLOWS_VERSION, **facts})
+        receipt_path(out).unlink(missing_ok=True)
+        write_receipt(
+            out,
+            partial,
+            schema=FLOWS_SCHEMA,
+            version=FLOWS_VERSION,
+            algo_version=ALGO_VERSIONS["flows"],
+            content={**facts, "pairs": count},
+        )
+    write_stamp(out)
+    return count
+
+
+def _write_pairs(
+    group: zarr.Group, keys: Iterable[FlowKey], frame: Callable[[str, int, int], Image], flow: FlowProvider
+) -> tuple[list[str], int]:
+    """Flows of one frame size in one array, and for each pair where its flow lies; names of the stores, and a count."""
+    numbers: dict[str, int] = {}
+    arrays: dict[tuple[int, int], ColumnWriter] = {}
+    rows: list[tuple[int, ...]] = []
+    for key in keys:
+        found = flow(frame(key.store, key.clip, key.start), frame(key.store, key.clip, key.end))
+        height, width = found.shape[:2]
+        if (height, width) not in arrays:
+            arrays[height, width] = ColumnWriter(
+                group, _array_name(height, width), np.dtype(np.float32), (height, width, 2)
+            )
+        array = arrays[height, width]
+        rows.append((numbers.setdefault(key.store, len(numbers)), key.clip, key.start, key.end, height, width, array.length))
+        array.append(found[None])
+    for array in arrays.values():
+        array.finish()
+    columns = np.array(rows, np.int64).reshape(-1, len(_COLUMNS)).T
+    for name, values in zip(_COLUMNS, columns, strict=True):
+        write_column(group, f"pairs/{name}", np.ascontiguousarray(values))
+    return list(numbers), len(rows)
+
+
+class StoredFlows:
+    """The flows beside an index, one read at a time.
+
+    Raises:
+        MissingInputError: there are none. InputFileError: they were computed for another index, or are damaged.
+    """
+
+    def __init__(self, index: Path) -> None:
+        self.path = flows_beside(index)
+        self._group = open_group(self.path, FLOWS_SCHEMA, FLOWS_VERSION)
+        self.provider = str(self._group.attrs["provider"])
+        if self._group.attrs["index_sha256"] != _digest_of_index(index):
+            raise InputFileError(
+                f"{self.path} was computed for another index than {index}: run `evfi flows {index}` again"
+            )
+
+    def flow(self, key: FlowKey) -> Flow:
+        """The flow of a key, float32 (H, W, 2).
+
+        Raises:
+            MissingInputError: it was not computed.
+        """
+        if key not in self._places:
+            raise MissingInputError(
+                f"{self.path} has no flow from frame {key.start} to {key.end} of {key.store}: it was computed for other "
+                "samples; run `evfi flows` again with the families and data sets of this run"
+            )
+        height, width, place = self._places[key]
+        array = array_of(self._group, _array_name(height, width), self.path)
+        return read_rows(array, place, place + 1)[0]
+
+    @cached_property
+    def _places(self) -> dict[FlowKey, tuple[int, int, int]]:
+        columns = [read_rows(array_of(self._group, f"pairs/{name}", self.path)).tolist() for name in _COLUMNS]
+        stores: list[str] = list(self._group.attrs["stores"])  # pyright: ignore[reportArgumentType]
+        return {
+            FlowKey(stores[store], clip, start, end): (height, width, place)
+            for store, clip, start, end, height, width, place in zip(*columns, strict=True)
+        }
+
+
+def stored_flows(index: Path) -> StoredFlows | None:
+    """The flows beside an index; None where there are none."""
+    return StoredFlows(index) if flows_beside(index).exists() else None
+
+
+def _array_name(height: int, width: int) -> str:
+    return f"flow/{height}x{width}"
+
+
+def _digest_of_index(index: Path) -> str:
+    """Of its receipt, which names the table's digest and those of the stores; of the table where there is none."""
+    receipt = index.with_suffix(".json")
+    return digest_file(receipt if receipt.is_file() else index)

@@ -1,0 +1,47 @@
+"""Which flows the samples of an index need, computed and stored beside it."""
+
+import logging
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evfi.errors import UserError
+from evfi.flow.provider import FlowProvider
+from evfi.progress import tracked
+from evfi.samples.flow_store import FlowKey, flows_beside, write_flows
+from evfi.samples.needs import Needs
+from evfi.samples.reader import SampleReader
+
+log = logging.getLogger(__name__)
+
+
+def compute_flows(index: Path, needs: Sequence[Needs], flow: FlowProvider, *, datasets: Collection[str] = ()) -> int:
+    """Compute the flows that any of the needs asks for; returns their number.
+
+    Flows to a target belong to the rows to train and validate on, those between frames to the rows of the test.
+
+    Args:
+        datasets: data sets of the index whose samples are trained on; none = all.
+
+    Raises:
+        UserError: no sample needs a flow.
+    """
+    wanted: set[FlowKey] = set()
+    for each in needs:
+        reader = SampleReader(index, needs=each, stored=False)
+        wanted.update(reader.flow_keys(reader.suitable(_rows(reader, each, datasets))))
+    if not wanted:
+        raise UserError(f"no sample of {index} needs a flow: give the families that need one, and an index of theirs")
+    shown = tracked(sorted(wanted), total=len(wanted), label="flows", unit="flow")
+    count = write_flows(index, shown, SampleReader(index).frame, flow)
+    log.info("%s: %d flows by %s", flows_beside(index), count, flow.name)
+    return count
+
+
+def _rows(reader: SampleReader, needs: Needs, datasets: Collection[str]) -> NDArray[np.intp]:
+    if not needs.flows_to_target:
+        return np.flatnonzero(reader.table["split"] == "test") if needs.flows_between else np.empty(0, np.intp)
+    wanted = reader.table["split"] != "test"
+    return np.flatnonzero(wanted & reader.table["dataset"].isin(datasets) if datasets else wanted)
