@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from evfi.demo.options import DemoOptions
 from evfi.errors import UserError
 from evfi.evaluation.options import EvaluationOptions
+from evfi.flow.options import FlowOptions
 from evfi.models.family import Family, Recipe, Stage
 from evfi.models.registry import FAMILIES
 from evfi.options import Options
@@ -124,6 +125,7 @@ class Config(Options):
     recordings: Annotated[tuple[RecordingConfig, ...], BeforeValidator(_recording_list)] = ()
     simulation: SimulationOptions = SimulationOptions()
     samples: SamplesOptions = SamplesOptions()
+    flows: FlowOptions = Field(default=FlowOptions(), description="optical flow of the families that need one")
     families: Annotated[tuple[str, ...], BeforeValidator(_name_list)] = ("timelens",)
     pretrained: dict[str, str] = Field(default={}, description="family: weights file, used instead of training")
     training: dict[str, FamilyTraining] = Field(default={})

@@ -1,4 +1,4 @@
-"""Optical flows that the samples of an index need, computed once and kept beside it: `train.parquet`, `train-flows.zarr`.
+"""Optical flows that the samples of an index need, computed once and kept beside it (`train-flows.zarr`).
 
 A flow belongs to two frames of one clip or recording, so that samples that share the frames share it.
 """
@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, MissingInputError
 from evfi.flow.provider import FlowProvider
@@ -95,7 +94,9 @@ def _write_pairs(
                 group, _array_name(height, width), np.dtype(np.float32), (height, width, 2)
             )
         array = arrays[height, width]
-        rows.append((numbers.setdefault(key.store, len(numbers)), key.clip, key.start, key.end, height, width, array.length))
+        rows.append(
+            (numbers.setdefault(key.store, len(numbers)), key.clip, key.start, key.end, height, width, array.length)
+        )
         array.append(found[None])
     for array in arrays.values():
         array.finish()
@@ -129,7 +130,7 @@ class StoredFlows:
         """
         if key not in self._places:
             raise MissingInputError(
-                f"{self.path} has no flow from frame {key.start} to {key.end} of {key.store}: it was computed for other "
+                f"{self.path} has no flow from frame {key.start} to {key.end} of {key.store}: it was made for other "
                 "samples; run `evfi flows` again with the families and data sets of this run"
             )
         height, width, place = self._places[key]

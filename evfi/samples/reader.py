@@ -242,9 +242,7 @@ def _times(source: _ClipSource | _RecordingSource, row: Any, before: int, after:
     )
 
 
-def _neighbours(
-    flows: dict[tuple[int, int], Flow], pair: tuple[int, int], context: tuple[int, int]
-) -> NeighbourFlows:
+def _neighbours(flows: dict[tuple[int, int], Flow], pair: tuple[int, int], context: tuple[int, int]) -> NeighbourFlows:
     first, second = pair
     return NeighbourFlows(
         flow01=flows[first, second],

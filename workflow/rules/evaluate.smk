@@ -5,6 +5,7 @@ rule evaluate:
         receipt="<results>/samples/test.json",
         stores=stores("test"),
         weights=evaluation_weights,
+        flows=lambda wildcards: flows_of("test", wildcards.method),
     output:
         targets="<results>/evaluation/{method}/targets.parquet",
         receipt="<results>/evaluation/{method}/evaluation.json",

@@ -26,3 +26,36 @@ rule index:
         evfi index {output.table:q} --part {wildcards.part} --options {params.options:q} \
             --clips "{params.clips}" --recordings "{params.recordings}" 2>&1 | tee {log}
         """
+
+
+# Index -> the optical flows that its samples need, beside it: computed once, whatever trains on them and however often.
+rule flows:
+    input:
+        index="<results>/samples/{part}.parquet",
+        receipt="<results>/samples/{part}.json",
+        stores=lambda wildcards: stores(wildcards.part),
+        weights=flow_weights,
+    output:
+        store=directory("<results>/samples/{part}-flows.zarr"),
+        receipt="<results>/samples/{part}-flows.json",
+    log:
+        "<logs>/flows/{part}.log",
+    benchmark:
+        "<benchmarks>/flows/{part}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=600,
+        gpu=0,
+    params:
+        families=lambda wildcards: ",".join(flow_families(wildcards.part)),
+        datasets=",".join(flow_datasets()),
+        options=options(flows=CONFIG.flows),
+        algo=ALGO_VERSIONS["flows"],
+    shell:
+        """
+        evfi flows {input.index:q} --families {params.families} --datasets "{params.datasets}" \
+            --options {params.options:q} 2>&1 | tee {log}
+        """

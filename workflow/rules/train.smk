@@ -5,6 +5,7 @@ rule train_stage:
         receipt="<results>/samples/train.json",
         stores=stores("train"),
         starts=starting_weights,
+        flows=lambda wildcards: flows_of("train", wildcards.family),
     output:
         weights="<results>/{family}/{stage}/weights.safetensors",
         run="<results>/{family}/{stage}/run.json",
