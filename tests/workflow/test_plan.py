@@ -29,6 +29,11 @@ def test_the_default_run_plans_every_step_of_the_demo(tmp_path: Path) -> None:
     }
 
 
+def test_wevi_adds_its_stages_and_the_flows_that_they_and_the_evaluation_need(tmp_path: Path) -> None:
+    plan = planned(tmp_path, *SMOKE, "--config", "families=wevi")
+    assert (plan["flows"], plan["train_stage"], plan["evaluate"]) == (2, 2, 2)
+
+
 def test_vimeo90k_at_full_size_stays_far_below_2000_jobs(tmp_path: Path) -> None:
     lists = {"train_list": "train.txt", "test_list": "test.txt"}
     for name in lists.values():

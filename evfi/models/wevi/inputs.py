@@ -48,8 +48,8 @@ def prepare(sample: Sample) -> Inputs:
     """Tensors of a sample.
 
     A training sample brings flows to its target (`flow0`, `flow1`); for any other the motion is fitted to the frames by
-    flows that it brings (`neighbours`) or that DIS computes, and its target is not looked at. Events around the boundary
-    frames are left out of a training sample without `outer_events`, which is one of stage 1.
+    flows that it brings (`neighbours`) or that DIS computes, and its target is not looked at. Events around the
+    boundary frames are left out of a training sample without `outer_events`, which is one of stage 1.
     """
     if sample.flow0 is not None and sample.flow1 is not None:
         windows, flow0, flow1 = training_windows(sample), sample.flow0, sample.flow1
