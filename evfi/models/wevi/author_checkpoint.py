@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from evfi.errors import InputFileError, MissingInputError
 from evfi.models.wevi.attention import fit_matrix
+from evfi.models.wevi.manifest import WeviOptions
+from evfi.models.wevi.network import Wevi
 from evfi.nn.torch_file import plain_content
 
 Stage = Literal["stage1", "stage2"]
@@ -82,14 +84,35 @@ def read_author_checkpoint(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise MissingInputError(f"no checkpoint at {path}: name a file such as bestEVI_epoch100.pth")
-    content = plain_content(path, "expected a .pth")
+    return _state(plain_content(path, "expected a .pth"), path)
+
+
+def imported(content: Any, source: Path) -> tuple[WeviOptions, dict[str, Tensor]]:
+    """Options and state of a whole model from what a released file holds, read as the released code reads it.
+
+    A file of stage 1 alone gets an untrained stage 2, which leaves stage 1's frame as it is.
+
+    Raises:
+        InputFileError: as `read_author_checkpoint`.
+    """
+    options = WeviOptions(reference_exact=True, polarity="released")
+    state = _state(content, source)
+    if not any(name.startswith("refinement.") for name in state):
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(0)
+            fresh = Wevi(options).state_dict()
+        state.update({name: tensor for name, tensor in fresh.items() if name.startswith("refinement.")})
+    return options, state
+
+
+def _state(content: Any, source: Path) -> dict[str, Tensor]:
     entries = content if isinstance(content, Mapping) else {}
-    found: list[Stage] = [stage for stage, entry in _ENTRIES.items() if entry in entries]
+    found: list[Stage] = [stage for stage, entry in _ENTRIES.items() if isinstance(entries.get(entry), Mapping)]
     if not found:
-        raise InputFileError(f"{path} has neither of the entries {' and '.join(_ENTRIES.values())}: not WEVI's")
+        raise InputFileError(f"{source} has neither of the entries {' and '.join(_ENTRIES.values())}: not WEVI's")
     state: dict[str, Tensor] = {}
     for stage in found:
-        state.update(renamed(entries[_ENTRIES[stage]], stage, source=str(path)))
+        state.update(renamed(entries[_ENTRIES[stage]], stage, source=str(source)))
     return state
 
 

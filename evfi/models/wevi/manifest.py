@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, MultipleOf
 from pydantic import Field
 
-from evfi.models.family import Family, Recipe, Stage
+from evfi.models.family import Family, Published, Recipe, Stage
 from evfi.options import Options
 from evfi.samples.needs import Needs
 from evfi.samples.options import AugmentOptions
@@ -77,5 +77,10 @@ WEVI = Family(
             source=_SOURCE,
             loss="Charbonnier on stage 2's frame, on values in [-1, 1]",
         ),
+    ),
+    published=Published(
+        module="evfi.models.wevi.author_checkpoint",
+        licence="the released code is under the MIT licence; its weights come without a statement of their own",
+        variants={},
     ),
 )

@@ -8,10 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from evfi.cli.app import exit_code
 from evfi.errors import InputFileError, MissingInputError
+from evfi.models.importing import import_weights
+from evfi.models.weights import load_model
 from evfi.models.wevi.author_checkpoint import read_author_checkpoint, renamed
-from evfi.models.wevi.manifest import WeviOptions
+from evfi.models.wevi.manifest import WEVI, WeviOptions
 from evfi.models.wevi.network import Wevi
+from evfi.samples.sample import Sample
 
 AuthorState = Callable[[str], dict[str, Tensor]]
 
@@ -39,6 +43,30 @@ def test_a_checkpoint_file_is_read_with_module_in_front_of_its_names(author_stat
     model = Wevi(WeviOptions())
     model.load_state_dict(read_author_checkpoint(path))
     assert torch.equal(model.state_dict()["correction.fusion.tail.bias"], stage1["module.fuseNet.ItStage1.3.bias"])
+
+
+@pytest.mark.parametrize("stages", [("stage1",), ("stage1", "stage2")])
+def test_a_released_file_is_imported_as_weights_that_predict(
+    author_state: AuthorState, sample: Sample, tmp_path: Path, stages: tuple[str, ...]
+) -> None:
+    path, out = tmp_path / "bestEVI_epoch100.pth", tmp_path / "wevi.safetensors"
+    entries = dict(zip(("stage1", "stage2"), ("Generator", "attnRefine"), strict=True))
+    torch.save({entries[stage]: author_state(stage) for stage in stages}, path)
+    assert exit_code(["import-weights", str(path), str(out), "--family", "wevi"]) == 0
+    loaded = load_model(out)
+    assert loaded.options == WeviOptions(reference_exact=True, polarity="released")
+    prediction = loaded.family.predict(loaded.model, WEVI.collate([WEVI.prepare(sample)]))
+    same = torch.equal(prediction.frame, prediction.intermediates["correction"])
+    assert same is (stages == ("stage1",))
+
+
+def test_a_released_file_without_a_key_is_refused(author_state: AuthorState, tmp_path: Path) -> None:
+    path = tmp_path / "bestEVI_epoch100.pth"
+    state = author_state("stage1")
+    del state["fuseNet.ItStage1.3.bias"]
+    torch.save({"Generator": state}, path)
+    with pytest.raises(InputFileError, match=r"lacks correction\.fusion\.tail\.bias"):
+        import_weights(WEVI, path, tmp_path / "wevi.safetensors")
 
 
 def test_a_missing_checkpoint_is_one_line() -> None:
