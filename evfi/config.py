@@ -110,7 +110,7 @@ def _name_list(value: Any) -> Any:
     return value.split(",") if isinstance(value, str) else value
 
 
-_WITH_PATHS = ("septuplets", "triplets", "recordings", "pretrained", "training")
+_WITH_PATHS = ("septuplets", "triplets", "recordings", "flows", "pretrained", "training")
 
 
 class Config(Options):
