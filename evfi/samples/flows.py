@@ -1,7 +1,7 @@
 """Which flows the samples of an index need, computed and stored beside it."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from evfi.samples.reader import SampleReader
 log = logging.getLogger(__name__)
 
 
-def compute_flows(index: Path, needs: Sequence[Needs], flow: FlowProvider, *, datasets: Collection[str] = ()) -> int:
+def compute_flows(index: Path, needs: Sequence[Needs], flow: FlowProvider, *, datasets: Sequence[str] = ()) -> int:
     """Compute the flows that any of the needs asks for; returns their number.
 
     Flows to a target belong to the rows to train and validate on, those between frames to the rows of the test.
@@ -40,7 +40,7 @@ def compute_flows(index: Path, needs: Sequence[Needs], flow: FlowProvider, *, da
     return count
 
 
-def _rows(reader: SampleReader, needs: Needs, datasets: Collection[str]) -> NDArray[np.intp]:
+def _rows(reader: SampleReader, needs: Needs, datasets: Sequence[str]) -> NDArray[np.intp]:
     if not needs.flows_to_target:
         return np.flatnonzero(reader.table["split"] == "test") if needs.flows_between else np.empty(0, np.intp)
     wanted = reader.table["split"] != "test"
