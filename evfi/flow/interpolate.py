@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from evfi.errors import UserError
 from evfi.flow import interpolation_kernels as kernels
+from evfi.flow.splat_kernels import CELL, splat
 
 _MATCH_BLUR_PX = 1.0
 """Frames are smoothed this much before their gray values are compared, so that noise does not look like a mismatch."""
@@ -59,14 +60,16 @@ def interpolate_pair(
         out = np.empty((len(taus), *image0.shape), np.float32)
     height, width = image0.shape[:2]
     # one set of arrays for all taus: fresh ones of this size cost page faults
-    sums, places = np.empty((height + 2, width + 2, 3), np.float32), np.empty((4, height, width), np.float32)
-    share1 = np.empty((height, width), np.float32)
+    sums, places = np.empty((height + 2, width + 2, CELL), np.float32), np.empty((4, height, width), np.float32)
+    share1, samples = np.empty((height, width), np.float32), np.empty((2, *image0.shape), np.float32)
+    planes01, planes10 = (np.ascontiguousarray(flow.transpose(2, 0, 1)) for flow in (flow01, flow10))
     for k, tau in enumerate(map(np.float32, taus)):
-        kernels.splat(flow01, flow10, trust0, trust1, tau, sums)
-        kernels.sampling(_filled(sums[1:-1, 1:-1]), flow01, flow10, tau, places, share1)
-        sample0, sample1 = (
-            _sampled(image, *place).reshape(channels) for image, place in ((image0, places[:2]), (image1, places[2:]))
-        )
+        splat(planes01, planes10, trust0, trust1, tau, sums)
+        _fill(sums[1:-1, 1:-1])
+        kernels.sampling(sums[1:-1, 1:-1], flow01, flow10, tau, places, share1)
+        _sample(image0, places[:2], samples[0])
+        _sample(image1, places[2:], samples[1])
+        sample0, sample1 = samples[0].reshape(channels), samples[1].reshape(channels)
         frame = out[k].reshape(channels)
         kernels.blend(sample0, sample1, share1, frame)
         if hedge > 0:
@@ -76,28 +79,31 @@ def interpolate_pair(
     return out
 
 
-def _sampled(
-    image: NDArray[np.float32], columns: NDArray[np.float32], rows: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """The image at columns and rows (H, W), bicubic; beyond its edge the nearest value."""
-    sampled = cv2.remap(image, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(sampled, np.float32)
+def _sample(image: NDArray[np.float32], place: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """The image at columns and rows `place` (2, H, W), bicubic, into out; beyond its edge the nearest value."""
+    cv2.remap(image, place[0], place[1], cv2.INTER_CUBIC, dst=out, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _filled(splatted: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weighted means of splatted vectors (dx*w, dy*w, w); pixels that got (nearly) nothing take a coarser mean.
+def _fill(sums: NDArray[np.float32]) -> None:
+    """Give pixels of splatted sums (dx*w, dy*w, w, 0) that got (nearly) nothing the mean of a coarser level.
 
-    Coarser levels are made only until one has no hole; most motion leaves none at all.
+    Coarser levels are made only until one has no hole.
     """
-    levels: list[NDArray] = [splatted]
-    while min(levels[-1].shape[:2]) > 1 and kernels.has_holes(levels[-1]):
+    if not kernels.has_holes(sums):
+        return
+    # three channels: OpenCV rounds four in another way
+    finest = np.empty((*sums.shape[:2], 3), np.float32)
+    kernels.without_padding(sums, finest)
+    levels: list[NDArray] = [finest]
+    while min(levels[-1].shape[:2]) > 1 and (len(levels) == 1 or kernels.has_holes(levels[-1])):
         height, width = levels[-1].shape[:2]
         levels.append(cv2.resize(levels[-1], ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA))
-    motion = kernels.mean_motion(levels[-1], np.zeros((*levels[-1].shape[:2], 2), np.float32))
-    for level in reversed(levels[:-1]):
+    levels[0] = sums
+    kernels.fill_holes(levels[-1], np.zeros((*levels[-1].shape[:2], 2), np.float32))
+    for level, coarser in zip(levels[-2::-1], levels[:0:-1], strict=True):
+        motion = kernels.mean_motion(coarser)
         coarse = cv2.resize(motion, (level.shape[1], level.shape[0]), interpolation=cv2.INTER_LINEAR)
-        motion = kernels.mean_motion(level, coarse.reshape(*level.shape[:2], 2))
-    return motion
+        kernels.fill_holes(level, coarse.reshape(*level.shape[:2], 2))
 
 
 def _smooth_gray(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -82,44 +82,8 @@ def match_trust(flow, flow_back, gray, gray_other):
 
 
 @njit(cache=True, nogil=True)
-def splat(flow01, flow10, trust0, trust1, tau, sums):
-    """Both flows carried to tau, into sums (H + 2, W + 2, 3) of dx*w, dy*w and w; motion counted from frame 0 to 1.
-
-    The outermost rows and columns of sums are a margin; what lies in them is of no use.
-    """
-    sums[:] = 0
-    one = np.float32(1)
-    _splat(flow01, trust0, tau, one, one - tau, sums)
-    _splat(flow10, trust1, one - tau, -one, tau, sums)
-
-
-@njit(cache=True, nogil=True)
-def _splat(flow, trust, part, sign, weight, sums):
-    """Add bilinearly to the four neighbours; sums has a margin of one pixel."""
-    height, width = trust.shape
-    one = np.float32(1)
-    for y in range(height):
-        for x in range(width):
-            dx, dy = flow[y, x, 0], flow[y, x, 1]
-            to_x, to_y = np.float32(x) + part * dx + one, np.float32(y) + part * dy + one
-            if not (0 <= to_x < width + 1 and 0 <= to_y < height + 1):
-                continue
-            left, top = np.uint32(to_x), np.uint32(to_y)
-            a, b = to_x - np.float32(left), to_y - np.float32(top)
-            dx, dy, w = sign * dx, sign * dy, weight * trust[y, x]
-            for down in range(2):
-                w_row = w * (b if down else one - b)
-                for right in range(2):
-                    w_here = w_row * (a if right else one - a)
-                    row, column = top + np.uint32(down), left + np.uint32(right)
-                    sums[row, column, 0] += dx * w_here
-                    sums[row, column, 1] += dy * w_here
-                    sums[row, column, 2] += w_here
-
-
-@njit(cache=True, nogil=True)
 def has_holes(sums):
-    """Whether anywhere in sums (H, W, 3) so little was splatted that a coarser mean is needed."""
+    """Whether anywhere in sums (H, W, C) so little was splatted that a coarser mean is needed."""
     for y in range(sums.shape[0]):
         for x in range(sums.shape[1]):
             if sums[y, x, 2] < _FULL_WEIGHT:
@@ -127,32 +91,49 @@ def has_holes(sums):
     return False
 
 
+@njit(cache=True, nogil=True)
+def without_padding(sums, out):
+    """Copy sums (H, W, 4) into out (H, W, 3)."""
+    for y in range(sums.shape[0]):
+        for x in range(sums.shape[1]):
+            out[y, x, 0], out[y, x, 1], out[y, x, 2] = sums[y, x, 0], sums[y, x, 1], sums[y, x, 2]
+
+
 @_dividing
-def mean_motion(sums, coarse):
-    """Means of splatted sums (H, W, 3); where little was splatted, partly or wholly the coarse motion (H, W, 2)."""
+def fill_holes(sums, coarse):
+    """Give cells with little in them, partly or wholly, the coarse motion (H, W, 2), with a weight of 1."""
+    for y in range(sums.shape[0]):
+        for x in range(sums.shape[1]):
+            weight = sums[y, x, 2]
+            if weight < _FULL_WEIGHT:
+                share = weight / _FULL_WEIGHT
+                for channel in range(2):
+                    own = sums[y, x, channel] / weight if weight > 0 else np.float32(0)
+                    sums[y, x, channel] = share * own + (1 - share) * coarse[y, x, channel]
+                sums[y, x, 2] = np.float32(1)
+
+
+@_dividing
+def mean_motion(sums):
+    """Means (H, W, 2) of splatted sums (H, W, 3) without holes."""
     height, width = sums.shape[:2]
     motion = np.empty((height, width, 2), np.float32)
     for y in range(height):
         for x in range(width):
             weight = sums[y, x, 2]
-            if weight >= _FULL_WEIGHT:
-                motion[y, x, 0], motion[y, x, 1] = sums[y, x, 0] / weight, sums[y, x, 1] / weight
-                continue
-            share = weight / _FULL_WEIGHT
-            for channel in range(2):
-                own = sums[y, x, channel] / weight if weight > 0 else np.float32(0)
-                motion[y, x, channel] = share * own + (1 - share) * coarse[y, x, channel]
+            motion[y, x, 0], motion[y, x, 1] = sums[y, x, 0] / weight, sums[y, x, 1] / weight
     return motion
 
 
 @_dividing
-def sampling(motion, flow01, flow10, tau, places, share1):
+def sampling(sums, flow01, flow10, tau, places, share1):
     """Where each pixel of the frame at tau lies in both frames, into places, and the share of frame 1, into share1.
 
-    places (4, H, W): x and y in frame 0, x and y in frame 1; share1 (H, W). Row by row in loops that compile to SIMD,
+    sums (H, W, C): splatted motion without holes. places (4, H, W): x and y in frame 0, x and y in frame
+    1; share1 (H, W). Row by row in loops that compile to SIMD,
     apart from the one that looks flows up.
     """
-    height, width = motion.shape[:2]
+    height, width = sums.shape[:2]
     rest = np.float32(1) - tau
     move, found0, found1 = (
         np.empty((2, width), np.float32),
@@ -162,7 +143,8 @@ def sampling(motion, flow01, flow10, tau, places, share1):
     nearest0, nearest1 = np.empty(width, np.int32), np.empty(width, np.int32)
     for y in range(height):
         for x in range(width):
-            move[0, x], move[1, x] = motion[y, x, 0], motion[y, x, 1]
+            weight = sums[y, x, 2]
+            move[0, x], move[1, x] = sums[y, x, 0] / weight, sums[y, x, 1] / weight
         _place(move, y, -tau, height, places[0, y], places[1, y], nearest0)
         _place(move, y, rest, height, places[2, y], places[3, y], nearest1)
         _look_up(flow01, nearest0, np.float32(1), found0)
@@ -219,13 +201,26 @@ def _weigh(to_x, to_y, height, move, nearness, found):
 @njit(cache=True, nogil=True)
 def blend(sample0, sample1, share1, out):
     """Mix two samplings (H, W, C) by the share of the second, clamped to [0, 255], into out (H, W, C)."""
+    height, width, channels = sample0.shape
+    if channels == 1:
+        _blend_gray(sample0.reshape(-1), sample1.reshape(-1), share1.reshape(-1), out.reshape(-1))
+        return
     black, white = np.float32(0), np.float32(255)
-    for y in range(sample0.shape[0]):
-        for x in range(sample0.shape[1]):
-            for channel in range(sample0.shape[2]):
+    for y in range(height):
+        for x in range(width):
+            for channel in range(channels):
                 first = sample0[y, x, channel]
                 value = first + share1[y, x] * (sample1[y, x, channel] - first)
                 out[y, x, channel] = min(max(value, black), white)
+
+
+@njit(cache=True, nogil=True)
+def _blend_gray(sample0, sample1, share1, out):
+    """The same for one channel, flat: compiles to SIMD."""
+    black, white = np.float32(0), np.float32(255)
+    for i in range(out.size):
+        value = sample0[i] + share1[i] * (sample1[i] - sample0[i])
+        out[i] = min(max(value, black), white)
 
 
 @njit(cache=True, nogil=True)
