@@ -15,7 +15,7 @@ CELL = 4
 
 
 @intrinsic
-def _add_scaled(_context, sums, at, vectors, vector, weights, weight):  # pyright: ignore[reportUnusedParameter]
+def _add_scaled(_context, sums, at, vectors, vector, weights, weight):
     """sums[at : at + 4] += vectors[vector : vector + 4] * weights[weight], all flat float32, unchecked."""
 
     def generate(context, builder, signature, arguments):
@@ -109,8 +109,8 @@ def _add_row(sums, down, at, vectors, weights):
     for column in range(at.size):
         x = np.uint64(column)
         here, vector = np.uint64(at[x]), x * cell
-        _add_scaled(sums, here, vectors, vector, weights, x)
-        _add_scaled(sums, here + cell, vectors, vector, weights, x + width)
+        _add_scaled(sums, here, vectors, vector, weights, x)  # pyright: ignore[reportCallIssue]
+        _add_scaled(sums, here + cell, vectors, vector, weights, x + width)  # pyright: ignore[reportCallIssue]
         here += np.uint64(down)
-        _add_scaled(sums, here, vectors, vector, weights, x + width + width)
-        _add_scaled(sums, here + cell, vectors, vector, weights, x + width + width + width)
+        _add_scaled(sums, here, vectors, vector, weights, x + width + width)  # pyright: ignore[reportCallIssue]
+        _add_scaled(sums, here + cell, vectors, vector, weights, x + width + width + width)  # pyright: ignore[reportCallIssue]
