@@ -1,11 +1,15 @@
 """The configuration of a run."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from evfi.config import Config, read_config, validated
 from evfi.errors import UserError
+from evfi.models.registry import FAMILIES
+from evfi.simulation.options import SimulationOptions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TREE = {"root": "v", "train_list": "a", "test_list": "b", "train_clips": 600, "test_clips": 10}
@@ -78,3 +82,41 @@ def test_options_are_frozen() -> None:
     config = Config.model_validate({"septuplets": TREE})
     with pytest.raises(ValueError, match="frozen"):
         config.seed = 3  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _overlaid(*names: str) -> dict:
+    """Configuration files one over the other, as Snakemake joins them."""
+
+    def joined(below: Any, above: Any) -> Any:
+        if isinstance(below, dict) and isinstance(above, dict):
+            return {key: joined(below.get(key), above.get(key, below.get(key))) for key in {**below, **above}}
+        return above
+
+    merged: Any = {}
+    for name in names:
+        merged = joined(merged, yaml.safe_load((REPOSITORY / "config" / name).read_text()))
+    return merged
+
+
+def test_the_vimeo90k_run_trains_the_papers_recipe_at_width_32_on_evtextures_thresholds() -> None:
+    config = validated(_overlaid("config.yaml", "vimeo90k.yaml"), "test")
+    ours = {"precision", "threads", "validation_every", "validation_samples", "seed"}
+    for stage in ("synthesis", "warp", "refinement", "attention"):
+        found = config.recipe("timelens", stage).model_dump()
+        papers = FAMILIES["timelens"].stage(stage).recipe.model_dump()
+        assert {name for name in found if found[name] != papers[name]} <= ours, stage
+        numbers = [found[name] for name in ("learning_rate", "lr_decay", "lr_decay_epochs", "epochs", "batch_size")]
+        assert numbers == [1e-4, 0.1, 12, 27, 4]
+        assert (found["steps"], found["schedule"]) == (None, "step")
+    assert config.family_training("timelens").model == {"base_width": 32}
+    assert config.simulation == SimulationOptions(preset="evtexture")
+
+
+def test_one_option_makes_the_vimeo90k_networks_small() -> None:
+    raw = _overlaid("config.yaml", "vimeo90k.yaml")
+    raw["training"]["timelens"]["model"] = {"base_width": 8}
+    config = validated(raw, "test")
+    assert config.family_training("timelens").model == {"base_width": 8}
+    assert config.recipe("timelens", "warp") == validated(_overlaid("config.yaml", "vimeo90k.yaml"), "test").recipe(
+        "timelens", "warp"
+    )

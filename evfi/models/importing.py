@@ -1,15 +1,13 @@
 """Weights that a family's authors published as an evfi weights file. Only a file that the user names is read."""
 
 import importlib
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from evfi.errors import InputFileError, MissingInputError, UserError
+from evfi.errors import MissingInputError, UserError
 from evfi.models.family import Family, Published
 from evfi.models.weights import fill, model_meta, save_weights
+from evfi.nn.torch_file import plain_content
 from evfi.provenance import digest_file, write_stamp
 
 
@@ -53,10 +51,4 @@ def import_weights(family: Family, checkpoint: Path, out: Path) -> dict[str, Any
 def _loaded(path: Path) -> Any:
     if not path.is_file():
         raise MissingInputError(f"no checkpoint at {path}: evfi downloads none, name the file that you have")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputFileError(
-            f"{path} cannot be read as plain tensors ({reason}): evfi runs no code of a checkpoint"
-        ) from error
+    return plain_content(path, "evfi runs no code of a checkpoint; name the file that the authors published")

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from evfi.errors import UserError
 from evfi.nn.tiling import tile_side, tiled
 
 MULTIPLE = 32
@@ -134,10 +135,19 @@ def reach() -> int:
 
 
 def limit_memory(model: nn.Module, max_bytes: int | None) -> None:
-    """Let each hourglass of a model use at most that much memory in a forward pass; None = any."""
-    for module in model.modules():
-        if isinstance(module, Hourglass):
-            module.max_bytes = max_bytes
+    """Let each hourglass of a model use at most that much memory in a forward pass; None = any.
+
+    Raises:
+        UserError: a limit for a model without any hourglass, which cannot keep it.
+    """
+    hourglasses = [module for module in model.modules() if isinstance(module, Hourglass)]
+    if max_bytes is not None and not hourglasses:
+        raise UserError(
+            f"{type(model).__name__} cannot run in tiles, so that --max-memory cannot be kept: leave it out, make the "
+            "frames smaller, or take a family of hourglass networks (timelens)"
+        )
+    for hourglass in hourglasses:
+        hourglass.max_bytes = max_bytes
 
 
 def padded(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:

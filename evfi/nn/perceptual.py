@@ -4,7 +4,6 @@ Johnson et al. 2016 (feature losses), Jiang et al. 2018 (which features), Zhang 
 downloaded; a torch file is read with weights_only. Images are RGB in [0, 1]; everything runs in float32.
 """
 
-import pickle
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from evfi.errors import InputFileError, MissingInputError
+from evfi.nn.torch_file import plain_content
 from evfi.provenance import digest_file
 
 Image = Float[Tensor, "b 3 h w"]
@@ -164,16 +164,20 @@ def _loaded(path: Path) -> dict[str, Tensor]:
             f"{path} is damaged: its name promises a SHA-256 that begins with {named[1]}, it is {digest[:16]}…: "
             "get it again"
         )
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputFileError(f"{path} cannot be read as weights ({reason}): get it again") from error
+    if path.suffix == ".safetensors":
+        return _safe_tensors(path)
+    state = plain_content(path, "get it again")
     if not isinstance(state, dict):
         raise InputFileError(f"{path} holds a {type(state).__name__}, expected tensors by name")
     return state
+
+
+def _safe_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        reason = str(error).splitlines()[0]
+        raise InputFileError(f"{path} cannot be read as weights ({reason}): get it again") from error
 
 
 def _fill(parameter: nn.Parameter, state: Mapping[str, Tensor], name: str, source: Path) -> None:

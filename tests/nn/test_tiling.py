@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from evfi.errors import UserError
+from evfi.models import build
 from evfi.nn.hourglass import MULTIPLE, Hourglass, limit_memory, reach
 from evfi.nn.tiling import tile_side, tiled
 
@@ -81,3 +82,12 @@ def test_what_fits_runs_whole(hourglass: Hourglass) -> None:
 def test_a_limit_below_the_smallest_tile_is_refused_with_the_factor_that_helps() -> None:
     with pytest.raises(UserError, match=r"raise --max-memory 2\.0-fold"):
         tile_side(64, 960, 32, 32, pixels=64 * 48)
+
+
+@pytest.mark.parametrize("name", ["convlstm", "wevi"])
+def test_a_family_that_cannot_run_in_tiles_refuses_a_memory_limit_in_one_line(name: str) -> None:
+    model = build(name)
+    limit_memory(model, None)
+    with pytest.raises(UserError, match="cannot run in tiles, so that --max-memory cannot be kept") as caught:
+        limit_memory(model, 1 << 30)
+    assert "\n" not in str(caught.value)
