@@ -1,4 +1,4 @@
-"""`evfi interpolate`: slow motion from a recording."""
+"""`evfi interpolate`: slow motion from a recording, or from a video alone."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,14 @@ Seconds = Annotated[float | None, typer.Option(min=0, help="Seconds after the re
 
 
 def run(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A recording: .aedat4, or a recording store (.zarr).")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN",
+            help="A recording: .aedat4, or a recording store (.zarr). For a family that looks at frames alone also a "
+            "video, or a folder of images with its timestamps.txt.",
+        ),
+    ],
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help=".mp4, .webp, .gif, .zarr (frame store), or a folder of PNG frames.")
     ],
@@ -56,6 +63,8 @@ def run(
     `evfi interpolate my.aedat4 slow.mp4 --factor 8`
 
     `evfi interpolate my.zarr frames/ --fps 240 --start 1.5 --end 3 --weights weights.safetensors`
+
+    `evfi interpolate video.mp4 slow.mp4 --family convlstm --factor 4`
     """
     from evfi.inference.cleaning import Cleaning
     from evfi.inference.plan import Asked

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evfi.errors import MissingInputError
 from evfi.inference.cleaning import Cleaning, EventCleaner, Taken
 from evfi.inference.predictor import Prediction, Predictor, load_predictor
-from evfi.inference.quantise import quantised
+from evfi.inference.quantise import quantised, saturated_share
 from evfi.inference.windows import Times, Window, windows_at
 from evfi.io.recording import FrameStream, Recording
 from evfi.samples.needs import SampleTimes
@@ -19,7 +19,6 @@ from evfi.samples.sample import Image, Sample, as_rgb
 
 # The pair and its two context frames.
 _KEPT_FRAMES = 4
-_SATURATED = 255
 _EXPOSURE_CHANGE = 1.2
 
 
@@ -207,7 +206,7 @@ class FrameInserter:
                 self._kept.pop(next(iter(self._kept)))
             image = self._stream[number]
             self._kept[number] = image
-            self._saturated += float(((image if image.ndim == 2 else image.min(axis=2)) == _SATURATED).mean())
+            self._saturated += saturated_share(image)
             self._read += 1
         return self._kept[number]
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from evfi.samples.sample import Image, Sample
 
 FloatImage = NDArray[np.floating[Any]]
+_SATURATED = 255
 
 
 def quantised(frame: FloatImage) -> Image:
@@ -18,6 +19,11 @@ def quantised(frame: FloatImage) -> Image:
 def as_float(image: Image) -> NDArray[np.float32]:
     """An 8-bit image as float32 in [0, 1]."""
     return image.astype(np.float32) / np.float32(255)
+
+
+def saturated_share(image: Image) -> float:
+    """Which part of an image's pixels, 0 to 1, has no headroom left in any channel; (H, W) or (H, W, 3)."""
+    return float(((image if image.ndim == 2 else image.min(axis=2)) == _SATURATED).mean())
 
 
 def is_gray(image: Image) -> bool:

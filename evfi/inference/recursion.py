@@ -5,10 +5,11 @@ pair and the frames beside it, at the same spacing. Later rounds see the frames 
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 from evfi.errors import UserError
-from evfi.inference.predictor import Predictor
+from evfi.inference.predictor import Prediction, Predictor
 from evfi.inference.quantise import quantised
 from evfi.samples.sample import Image, Sample, as_rgb
 from evfi.types import Events, SensorSize
@@ -36,17 +37,33 @@ def rounds_of(family: str, factor: int | None) -> int:
     return FACTORS.index(factor) + 1
 
 
-def frames_by_halving(frames: Iterable[Image], factor: int, predictor: Predictor) -> Iterator[Image]:
+@dataclass(frozen=True, eq=False, slots=True)
+class PlacedFrame:
+    """A frame uint8 (H, W) gray or (H, W, 3) RGB, its time in µs, and its number among the frames of the result."""
+
+    image: Image
+    t_us: int
+    number: int
+
+
+def frames_by_halving(
+    frames: Iterable[tuple[Image, int]],
+    factor: int,
+    predictor: Predictor,
+    seen: Callable[[int, Prediction], None] | None = None,
+) -> Iterator[PlacedFrame]:
     """All frames of a video with factor - 1 predicted between every two, in the order of time; no events are used.
 
     Args:
-        frames: uint8 (H, W) gray or (H, W, 3) RGB, all alike; given back bit for bit.
+        frames: uint8 (H, W) gray or (H, W, 3) RGB, all alike, and their times in µs; given back bit for bit.
         predictor: of a family that needs no events.
+        seen: called with the number of an inserted frame among all frames and with its prediction.
 
     Raises:
         UserError: a factor that halving does not reach.
     """
-    return halved(frames, rounds_of(predictor.family, factor), lambda *four: _middle(predictor, *four))
+    placed = (PlacedFrame(image, t_us, number * factor) for number, (image, t_us) in enumerate(frames))
+    return halved(placed, rounds_of(predictor.family, factor), _Middle(predictor, seen))
 
 
 def halved(frames: Iterable[Frame], rounds: int, middle: Middle[Frame]) -> Iterator[Frame]:
@@ -70,21 +87,32 @@ def _once(frames: Iterator[Frame], middle: Middle[Frame]) -> Iterator[Frame]:
         before, frame0, frame1, after = frame0, frame1, after, next(frames, None)
 
 
-def _middle(predictor: Predictor, before: Image | None, frame0: Image, frame1: Image, after: Image | None) -> Image:
-    size = SensorSize(height=frame0.shape[0], width=frame0.shape[1])
-    sample = Sample(
-        sample_id="between two frames",
-        sequence="video",
-        frame0=as_rgb(frame0),
-        frame1=as_rgb(frame1),
-        target=None,
-        events=Events.empty(size),
-        t0_us=0,
-        t_us=1,
-        t1_us=2,
-        before=None if before is None else as_rgb(before),
-        after=None if after is None else as_rgb(after),
-    )
-    (prediction,) = predictor.predict([sample])
-    image = quantised(prediction.frame)
-    return image if frame0.ndim == 3 else image[..., 0]
+class _Middle:
+    """Predicts the frame in the middle of two, from these and the frames beside them."""
+
+    def __init__(self, predictor: Predictor, seen: Callable[[int, Prediction], None] | None) -> None:
+        self._predictor, self._seen = predictor, seen
+
+    def __call__(
+        self, before: PlacedFrame | None, frame0: PlacedFrame, frame1: PlacedFrame, after: PlacedFrame | None
+    ) -> PlacedFrame:
+        number, is_gray = (frame0.number + frame1.number) // 2, frame0.image.ndim == 2
+        sample = Sample(
+            sample_id=f"frame {number}",
+            sequence="video",
+            frame0=as_rgb(frame0.image),
+            frame1=as_rgb(frame1.image),
+            target=None,
+            events=Events.empty(SensorSize(height=frame0.image.shape[0], width=frame0.image.shape[1])),
+            # Halves of any pair, however odd its interval: the family looks at no time.
+            t0_us=0,
+            t_us=1,
+            t1_us=2,
+            before=None if before is None else as_rgb(before.image),
+            after=None if after is None else as_rgb(after.image),
+        )
+        (prediction,) = self._predictor.predict([sample])
+        if self._seen is not None:
+            self._seen(number, prediction)
+        image = quantised(prediction.frame)
+        return PlacedFrame(image[..., 0] if is_gray else image, (frame0.t_us + frame1.t_us) // 2, number)

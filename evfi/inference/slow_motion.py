@@ -3,82 +3,23 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from evfi.errors import UserError
 from evfi.inference.cleaning import Cleaning
+from evfi.inference.frames_alone import interpolate_frames
 from evfi.inference.interpolate import FrameInserter, frames_of
 from evfi.inference.plan import Asked, planned
-from evfi.inference.predictor import Prediction, load_predictor
+from evfi.inference.predictor import Prediction, Predictor, load_predictor
 from evfi.inference.quantise import quantised
+from evfi.inference.summary import Summary
 from evfi.inference.writers import check_output, write_frames
 from evfi.io.atomic import writing
 from evfi.io.images import write_png
+from evfi.io.importers.pairs import is_video
 from evfi.io.opening import opened
-
-_SAME_SPEED = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What was written. Rates in frames per second; `seconds` of wall time for all frames.
-
-    Attributes:
-        slow_down: how many times slower it plays than it happened; None for single times.
-        hot_pixels, removed_hot: pixels that were masked, and their events in the gaps.
-        removed_background: further events in the gaps that were taken for noise.
-        overexposed: mean share of saturated pixels in the recording's frames, 0 to 1.
-    """
-
-    out: str
-    family: str
-    capture_fps: float
-    playback_fps: float
-    slow_down: float | None
-    frames_in: int
-    frames_kept: int
-    frames_inserted: int
-    frames_out: int
-    hot_pixels: int
-    removed_hot: int
-    removed_background: int
-    gaps_without_events: int
-    gaps_with_exposure_change: int
-    overexposed: float
-    seconds: float
-
-    @property
-    def inserted_per_second(self) -> float:
-        """Speed: inserted frames per second of wall time."""
-        return self.frames_inserted / self.seconds if self.seconds > 0 else 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """All figures, for JSON."""
-        return {**asdict(self), "inserted_per_second": self.inserted_per_second}
-
-    def __str__(self) -> str:
-        """The closing line for a person."""
-        slower = "" if self.slow_down is None else f", {_slower(self.slow_down)}"
-        return (
-            f"{self.out}: captured at {self.capture_fps:.2f} fps, plays at {self.playback_fps:.2f} fps{slower}; "
-            f"{self.frames_kept} frames kept + {self.frames_inserted} inserted by {self.family} = {self.frames_out}, "
-            f"{self.inserted_per_second:.2f} inserted frames/s; removed {self._removed}; "
-            f"{self.gaps_without_events} gaps without any event, "
-            f"{self.gaps_with_exposure_change} with an exposure change above 20 %, "
-            f"{self.overexposed:.1%} of the frames' area overexposed"
-        )
-
-    @property
-    def _removed(self) -> str:
-        hot = f"{self.removed_hot} events of {self.hot_pixels} hot pixels"
-        return hot if not self.removed_background else f"{hot} and {self.removed_background} of background activity"
-
-
-def _slower(slow_down: float) -> str:
-    if abs(slow_down - 1) < _SAME_SPEED:
-        return "as fast as it happened"
-    return f"{slow_down:.4g} times slower" if slow_down > 1 else f"{1 / slow_down:.4g} times faster"
+from evfi.models.registry import FAMILIES
 
 
 def interpolate_file(
@@ -94,7 +35,8 @@ def interpolate_file(
     """Write the frames that are asked for, those of the recording among them (bit for bit where nothing is compressed).
 
     Args:
-        source: a recording store, or an .aedat4 file (ingested into a temporary store beside `out`).
+        source: a recording store, or an .aedat4 file (ingested into a temporary store beside `out`). For a family that
+            looks at frames alone also a video or a folder of images with its times.
         out: .mp4, .webp, .gif, .zarr (a frame store), or a folder of PNGs (no ending).
         cleaning: which events are left out; default: those of hot pixels.
         intermediates: a folder for the images on the way to each inserted frame; None = they are dropped.
@@ -112,13 +54,34 @@ def interpolate_file(
     if intermediates is not None:
         check_output(intermediates, kinds=("png",))
     predictor = load_predictor(weights, **computing)
-    with opened(source, beside=out) as recording, ExitStack() as stack:
+    with ExitStack() as stack:
+        pictures = None if intermediates is None else stack.enter_context(_Pictures.writing(intermediates))
+        if not predictor.needs.events:
+            return interpolate_frames(source, out, predictor, asked, pictures)
+        return _interpolate_recording(source, out, predictor, asked, cleaning, pictures)
+
+
+def _interpolate_recording(
+    source: Path,
+    out: Path,
+    predictor: Predictor,
+    asked: Asked,
+    cleaning: Cleaning,
+    pictures: "_Pictures | None",
+) -> Summary:
+    if is_video(source):
+        others = " or ".join(f"--family {family.name}" for family in FAMILIES.values() if not family.needs.events)
+        raise UserError(
+            f"{source} is a video without events, which the family {predictor.family} needs: give the recording that "
+            f"holds both, or choose {others}, which looks at frames alone"
+        )
+    with opened(source, beside=out) as recording:
         frame_times = frames_of(recording).t_us
         plan = planned(frame_times, asked)
-        pictures = None if intermediates is None else stack.enter_context(_Pictures.writing(intermediates))
         inserter = FrameInserter(recording, predictor, pictures, cleaning=cleaning)
         begin = time.perf_counter()
-        write_frames(out, inserter.frames(plan.t_us), plan.t_us, fps=plan.playback_fps)
+        frames = zip(inserter.frames(plan.t_us), plan.t_us.tolist(), strict=True)
+        write_frames(out, frames, total=len(plan.t_us), fps=plan.playback_fps)
         seconds = time.perf_counter() - begin
     return Summary(
         out=str(out),

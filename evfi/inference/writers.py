@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 
 from evfi.errors import UserError
-from evfi.inference.windows import Times
 from evfi.io.atomic import locked, writing
 from evfi.io.gif import write_gif
 from evfi.io.images import TIMES_FILE, write_png
@@ -22,9 +21,11 @@ from evfi.types import Frames, SensorSize
 from evfi.versions import ALGO_VERSIONS
 
 OutputKind = Literal["mp4", "webp", "gif", "store", "png"]
+TimedFrame = tuple[Image, int]
 _KINDS: dict[str, OutputKind] = {".mp4": "mp4", ".webp": "webp", ".gif": "gif", ".zarr": "store", "": "png"}
 # WebP and GIF are compressed as a whole, so that all frames are held in memory.
 _ANIMATION_BYTES = 1 << 30
+_FEWEST_DIGITS = 6
 _OWN_FILE = re.compile(r"\d{6,}\.png|timestamps\.txt|exposures\.txt")
 
 
@@ -60,29 +61,31 @@ def check_output(out: Path, kinds: Collection[OutputKind] = tuple(_KINDS.values(
         pass
 
 
-def write_frames(out: Path, frames: Iterable[Image], times: Times, *, fps: float) -> None:
+def write_frames(out: Path, frames: Iterable[TimedFrame], *, total: int, fps: float) -> None:
     """Write frames one by one, uint8 (H, W) or (H, W, 3), to `out` as its ending says.
 
     Args:
-        times: int64 µs (N,), one a frame; a PNG folder keeps them in timestamps.txt, a store with the frames.
+        frames: with their times in µs, rising; a PNG folder keeps those in timestamps.txt, a store with the frames.
+        total: how many there will be, for the progress line.
         fps: playback rate of a video.
 
     Raises:
         UserError: as `check_output`; an animation that is too long to be held in memory.
         OutputError: as `check_output`; or the disk is full.
     """
-    shown = tracked(frames, total=len(times), label=out.name, unit="frame")
+    shown = tracked(frames, total=total, label=out.name, unit="frame")
+    images = (image for image, _ in shown)
     kind = output_kind(out)
     if kind == "mp4":
-        write_video(out, shown, fps)
+        write_video(out, images, fps)
     elif kind == "webp":
-        write_webp(out, _few(out, shown), fps)
+        write_webp(out, _few(out, images), fps)
     elif kind == "gif":
-        write_gif(out, _few(out, shown), fps)
+        write_gif(out, _few(out, images), fps)
     elif kind == "store":
-        _write_store(out, shown, times)
+        _write_store(out, shown)
     else:
-        _write_folder(out, shown, times)
+        _write_folder(out, shown, digits=max(_FEWEST_DIGITS, len(str(total))))
 
 
 def _few(out: Path, frames: Iterable[Image]) -> Iterator[Image]:
@@ -97,23 +100,24 @@ def _few(out: Path, frames: Iterable[Image]) -> Iterator[Image]:
         yield frame
 
 
-def _write_folder(out: Path, frames: Iterator[Image], times: Times) -> None:
-    digits = max(6, len(str(len(times))))
+def _write_folder(out: Path, frames: Iterator[TimedFrame], digits: int) -> None:
     with writing(out) as partial:
         partial.mkdir()
-        for number, frame in enumerate(frames):
-            write_png(partial / f"{number:0{digits}d}.png", frame)
-        (partial / TIMES_FILE).write_text("".join(f"{t}\n" for t in times.tolist()))
+        with (partial / TIMES_FILE).open("w", encoding="ascii") as times:
+            for number, (image, t_us) in enumerate(frames):
+                write_png(partial / f"{number:0{digits}d}.png", image)
+                times.write(f"{t_us}\n")
 
 
-def _write_store(out: Path, frames: Iterator[Image], times: Times) -> None:
+def _write_store(out: Path, frames: Iterator[TimedFrame]) -> None:
     """A recording store with frames and no events."""
     with writing(out) as partial:
-        store = None
-        for image, t_us in zip(frames, times, strict=True):
+        store, count = None, 0
+        for image, t_us in frames:
             if store is None:
                 store = RecordingWriter(partial, SensorSize(height=image.shape[0], width=image.shape[1]))
             store.add_frames(Frames.without_exposure(image[None], np.array([t_us], np.int64)))
+            count += 1
         if store is None:
             raise UserError(f"no frame to write into {out}: give at least one")
         store.finish()
@@ -124,6 +128,6 @@ def _write_store(out: Path, frames: Iterator[Image], times: Times) -> None:
             schema=RECORDING_SCHEMA,
             version=RECORDING_VERSION,
             algo_version=ALGO_VERSIONS["interpolation"],
-            content={"counts": {"frames": len(times)}},
+            content={"counts": {"frames": count}},
         )
         write_stamp(out)

@@ -1,30 +1,40 @@
-"""Where frames to simulate from come from: a folder of images, a video file, or a recording; all in constant memory."""
+"""Frames from where there need be no events: a folder of images, a video file, or a recording; in constant memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evfi.errors import MissingInputError, UserError
 from evfi.io.images import frame_folder_contents, frame_folder_pieces
 from evfi.io.opening import opened
+from evfi.io.readers import is_recording
 from evfi.io.recording import Recording
 from evfi.io.recording_pieces import frame_pieces
 from evfi.io.stores import store_digests
-from evfi.io.video_reader import VIDEO_ENDINGS, VideoReader
+from evfi.io.video_reader import VIDEO_ENDINGS, VideoReader, video_facts
 from evfi.provenance import digest_file, digest_folder
 from evfi.types import Frames
+from evfi.units import US_PER_S
+
+Times = NDArray[np.int64]
 
 
 class FrameSource(Protocol):
     """Frames in pieces, in time order.
 
-    expected: how many there are, or how many a header promises; None: nobody knows. repairs: what the last `pieces()`
-    left out, counted by name.
+    expected: how many there are, or how many a header promises; None: nobody knows. t_us: their times, told before any
+    is decoded; of a video some may turn out to be unusable. repairs: what the last `pieces()` left out, by name.
     """
 
     @property
     def expected(self) -> int | None: ...
+
+    @property
+    def t_us(self) -> Times: ...
 
     @property
     def repairs(self) -> dict[str, int]: ...
@@ -55,21 +65,21 @@ def open_frames(
     if not path.exists():
         raise MissingInputError(f"no frames at {path}: check the path")
     is_store = path.is_dir() and (path.suffix == ".zarr" or (path / "zarr.json").is_file())
-    if path.is_dir() and not is_store:
+    if is_store or is_recording(path):
+        if fps is not None or time_unit is not None:
+            raise UserError(f"the frames of {path} have times: give neither a frame rate nor a time unit")
+        with opened(path, beside=beside) as recording:
+            yield RecordingFrames(path, recording)
+    elif path.is_dir():
         yield FolderFrames(path, fps, time_unit)
     elif path.suffix.lower() in VIDEO_ENDINGS:
         if time_unit is not None:
             raise UserError(f"a time unit is for the timestamps.txt of a folder, {path} is a video")
         yield VideoFrames(path, fps)
-    elif is_store or path.suffix.lower() == ".aedat4":
-        if fps is not None or time_unit is not None:
-            raise UserError(f"the frames of {path} have times: give neither a frame rate nor a time unit")
-        with opened(path, beside=beside) as recording:
-            yield RecordingFrames(path, recording)
     else:
         raise UserError(
             f"evfi takes frames from a folder of images, a video ({', '.join(VIDEO_ENDINGS)}), a recording store "
-            f"(.zarr) or .aedat4, not from {path}"
+            f"(.zarr) or a recording such as .aedat4, not from {path}"
         )
 
 
@@ -79,7 +89,8 @@ class FolderFrames:
     def __init__(self, path: Path, fps: float | None, time_unit: str | None) -> None:
         self.path = path
         self._fps, self._time_unit = fps, time_unit
-        self.expected = len(frame_folder_contents(path, time_unit, fps=fps)[0])
+        paths, self.t_us = frame_folder_contents(path, time_unit, fps=fps)
+        self.expected = len(paths)
         self.repairs: dict[str, int] = {}
 
     def pieces(self) -> Iterator[Frames]:
@@ -96,6 +107,13 @@ class VideoFrames(VideoReader):
     def expected(self) -> int | None:
         return self.promised
 
+    @property
+    def t_us(self) -> Times:
+        times = video_facts(self.path).t_us
+        if self._fps is None:
+            return times
+        return np.array([round(number * US_PER_S / self._fps) for number in range(len(times))], np.int64)
+
     def facts(self) -> dict[str, Any]:
         return {"file": self.path.name, "sha256": digest_file(self.path), "format": "video"}
 
@@ -105,9 +123,9 @@ class RecordingFrames:
 
     def __init__(self, path: Path, recording: Recording) -> None:
         if recording.frames is None:
-            raise MissingInputError(f"{path} has no frames, only events: nothing to simulate from")
+            raise MissingInputError(f"{path} has no frames, only events: give a recording that has frames")
         self.path, self._recording, self._frames = path, recording, recording.frames
-        self.expected = len(recording.frames)
+        self.expected, self.t_us = len(recording.frames), recording.frames.t_us
         self.repairs: dict[str, int] = {}
 
     def pieces(self) -> Iterator[Frames]:

@@ -41,6 +41,7 @@ class Needs:
         outer_events: it looks at all events between the context frames.
         flows_to_target: optical flow from the boundary frames to the target; only training may ask for it.
         flows_between: optical flow between the boundary frames, and from them to the context frames.
+        events: it looks at the events between the boundary frames; a family that does not takes ordinary video.
     """
 
     context: Context = "none"
@@ -48,6 +49,7 @@ class Needs:
     outer_events: bool = False
     flows_to_target: bool = False
     flows_between: bool = False
+    events: bool = True
 
     def with_context(self, context: Context) -> Self:
         """The same demands with other context frames."""

@@ -69,6 +69,17 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def averaging_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fresh weights of a small ConvLSTM network, which predict the plain average."""
+    torch.manual_seed(0)
+    family = family_named("convlstm")
+    options = family.options(base_channels=2, depth=2)
+    path = tmp_path_factory.mktemp("averaging") / "weights.safetensors"
+    save_weights(path, family.build(options).state_dict(), model_meta(family, "joint", options))
+    return path
+
+
+@pytest.fixture(scope="session")
 def predictor(weights: Path) -> Predictor:
     return load_predictor(weights)
 

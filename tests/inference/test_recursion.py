@@ -5,31 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from evfi.errors import UserError
 from evfi.inference.interpolate import interpolate
 from evfi.inference.predictor import Predictor, load_predictor
 from evfi.inference.recursion import frames_by_halving, halved, rounds_of
 from evfi.io.recording import Recording
-from evfi.models.registry import family_named
-from evfi.models.weights import model_meta, save_weights
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fresh weights, which predict the plain average."""
-    torch.manual_seed(0)
-    family = family_named("convlstm")
-    options = family.options(base_channels=4)
-    path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    save_weights(path, family.build(options).state_dict(), model_meta(family, "joint", options))
-    return path
 
 
 @pytest.fixture
-def averaging(weights: Path) -> Predictor:
-    return load_predictor(weights)
+def averaging(averaging_weights: Path) -> Predictor:
+    return load_predictor(averaging_weights)
 
 
 def test_times_are_halved_and_every_frame_is_kept() -> None:
@@ -83,7 +69,10 @@ def test_a_long_video_is_not_read_ahead() -> None:
 def test_a_predictor_inserts_frames_between_frames_that_stay(averaging: Predictor, gray: bool) -> None:
     shape = (3, 20, 27) if gray else (3, 20, 27, 3)
     video = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    found = np.stack([*frames_by_halving(video, 4, averaging)])
+    placed = [*frames_by_halving(zip(video, (0, 40, 100), strict=True), 4, averaging)]
+    found = np.stack([frame.image for frame in placed])
+    assert [frame.t_us for frame in placed] == [0, 10, 20, 30, 40, 55, 70, 85, 100]
+    assert [frame.number for frame in placed] == [*range(9)]
     assert found.shape == (9, *shape[1:])
     assert np.array_equal(found[::4], video)
     halfway = (video[0].astype(int) + video[1]) / 2
@@ -102,8 +91,8 @@ def test_chosen_times_are_refused_in_one_line() -> None:
         rounds_of("convlstm", None)
 
 
-def test_a_time_outside_the_middle_is_never_predicted_in_silence(gray: Recording, weights: Path) -> None:
+def test_a_time_outside_the_middle_is_never_predicted_in_silence(gray: Recording, averaging_weights: Path) -> None:
     first, second = (int(gray.frames.t_us[number]) for number in (0, 1))  # pyright: ignore
-    assert interpolate(gray, (first + second) // 2, weights).shape == (1, 35, 42)
+    assert interpolate(gray, (first + second) // 2, averaging_weights).shape == (1, 35, 42)
     with pytest.raises(UserError, match=r"convlstm predicts only the middle .* tau 0\.250"):
-        interpolate(gray, first + (second - first) // 4, weights)
+        interpolate(gray, first + (second - first) // 4, averaging_weights)

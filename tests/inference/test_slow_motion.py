@@ -135,9 +135,9 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_work(gray: Recor
 def test_an_absent_or_unknown_source_is_named(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"no recording at .*none\.aedat4"):
         interpolate_file(tmp_path / "none.aedat4", tmp_path / "out", weights=weights, asked=Asked(factor=2))
-    (tmp_path / "movie.mov").write_text("")
-    with pytest.raises(UserError, match=r"movie\.mov is no recording that evfi can read"):
-        interpolate_file(tmp_path / "movie.mov", tmp_path / "out", weights=weights, asked=Asked(factor=2))
+    (tmp_path / "notes.doc").write_text("")
+    with pytest.raises(UserError, match=r"notes\.doc is no recording that evfi can read"):
+        interpolate_file(tmp_path / "notes.doc", tmp_path / "out", weights=weights, asked=Asked(factor=2))
 
 
 def test_an_interrupted_run_leaves_nothing_under_the_final_name(

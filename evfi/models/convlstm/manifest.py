@@ -81,7 +81,7 @@ CONVLSTM = Family(
     label="ConvLSTM",
     implementation="evfi.models.convlstm.implementation",
     model_options=ConvLSTMOptions,
-    needs=Needs(context="even", middle_only=True),
+    needs=Needs(context="even", middle_only=True, events=False),
     intermediates=("synthesis",),
     stages=(
         Stage(
