@@ -11,16 +11,18 @@ from evfi.units import BYTES_PER_MB, seconds_to_us
 
 Seconds = Annotated[float | None, typer.Option(min=0, help="Seconds after the recording's first frame.")]
 
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="IN",
+        help="A recording: .aedat4, or a recording store (.zarr). For a family that looks at frames alone also a "
+        "video, or a folder of images with its timestamps.txt.",
+    ),
+]
+
 
 def run(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="IN",
-            help="A recording: .aedat4, or a recording store (.zarr). For a family that looks at frames alone also a "
-            "video, or a folder of images with its timestamps.txt.",
-        ),
-    ],
+    source: Source,
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help=".mp4, .webp, .gif, .zarr (frame store), or a folder of PNG frames.")
     ],
