@@ -1,4 +1,8 @@
-"""The smoke run on a real Slurm (scripts/slurm_cluster), its training jobs ended in each way that a cluster knows."""
+"""The smoke run on a real Slurm (scripts/slurm_cluster), its training jobs ended in each way that a cluster knows.
+
+Not in .ci/run yet: when `scontrol` once gave no answer for 10 s (a stopped controller), the Slurm plugin turned to
+`sacct`, which a cluster without accounting does not have, and waited for ever. Outputs were right as far as they went.
+"""
 
 import os
 import re
