@@ -21,7 +21,8 @@ from tests.workflow.conftest import snakemake
 
 SIZE = SensorSize(height=36, width=44)
 START_US, FRAME_US, COUNT = 1_700_000_000_000_000, 40_000, 4
-WEIGHTS = "results/timelens/attention/weights.safetensors"
+WEIGHTS = "results/{}/{}/weights.safetensors"
+MODELS = {"timelens": {"base_width": 4}, "convlstm": {"base_channels": 4}}
 # Documentation writes them where a reader gives a file; here they are files of the desk.
 STAND_INS = {"PATH": "my.aedat4", "IN": "my.aedat4", "STORE": "my.zarr", "OUT": "copy.zarr"}
 # Commands that no desk can run, each with its reason; all of them are still parsed.
@@ -53,13 +54,10 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     t_us = START_US + FRAME_US * np.arange(COUNT, dtype=np.int64)
     write_aedat4(desk / "my.aedat4", SIZE, [events], [Frames(images, t_us, t_us - 500, t_us + 500)])
     ingest(desk / "my.aedat4", desk / "my.zarr")
-    write_video(desk / "clip.mp4", [np.repeat(image[..., None], 3, axis=2) for image in images], fps=25)
-    torch.manual_seed(1)
-    family = family_named("timelens")
-    options = family.options(base_width=4)
-    (desk / WEIGHTS).parent.mkdir(parents=True)
-    save_weights(desk / WEIGHTS, family.build(options).state_dict(), model_meta(family, "attention", options))
-    (desk / "weights.safetensors").symlink_to(desk / WEIGHTS)
+    for name in ("clip.mp4", "video.mp4"):
+        write_video(desk / name, [np.repeat(image[..., None], 3, axis=2) for image in images], fps=25)
+    weights = [untrained(desk, name, options) for name, options in MODELS.items()]
+    (desk / "weights.safetensors").symlink_to(weights[0])
     (desk / "config").symlink_to(REPOSITORY / "config")
     (desk / "mine.yaml").write_text("report: {title: Mine}\n")
     tree = desk / "data/vimeo90k"
@@ -67,6 +65,17 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in ("train", "test"):
         (tree / f"sep_{part}list.txt").write_text("00001/0001\n")
     return desk
+
+
+def untrained(desk: Path, name: str, model: dict[str, int]) -> Path:
+    """Fresh weights where a run would leave those of a family's last stage."""
+    torch.manual_seed(1)
+    family = family_named(name)
+    options, stage = family.options(**model), family.last_stage.name
+    path = desk / WEIGHTS.format(name, stage)
+    path.parent.mkdir(parents=True)
+    save_weights(path, family.build(options).state_dict(), model_meta(family, stage, options))
+    return path
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import os
 import signal
 import threading
 
@@ -11,7 +10,7 @@ from evfi.training.interruption import Interruption
 def test_sigterm_is_noted_and_ends_like_a_used_up_budget() -> None:
     with Interruption(None) as interruption:
         assert not interruption.wanted
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert interruption.wanted
         error = interruption.error(3, 10)
     assert isinstance(error, TimeBudgetUsed)
@@ -21,15 +20,15 @@ def test_sigterm_is_noted_and_ends_like_a_used_up_budget() -> None:
 
 def test_sigint_is_noted_and_ends_as_an_interrupt() -> None:
     with Interruption(None) as interruption:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert isinstance(interruption.error(3, 10), KeyboardInterrupt)
 
 
 def test_a_second_signal_acts_at_once() -> None:
     with Interruption(None):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_handlers_are_as_before_afterwards() -> None:
