@@ -96,6 +96,11 @@ class Baselines:
         """Nothing beside boundary frames and events."""
         return Needs()
 
+    @property
+    def side_by_side(self) -> bool:
+        """Not so: the flows of the last pair are kept."""
+        return False
+
     def answers(self, samples: Sequence[Sample]) -> list[tuple[Answer, ...]]:
         """For each sample, an answer per baseline in the order of the options."""
         return [tuple(function(sample) for function in self._functions) for sample in samples]

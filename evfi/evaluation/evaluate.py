@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pandas as pd
+import torch
 
 from evfi.evaluation.baselines import Baselines
 from evfi.evaluation.event_consistency import Contrasts, known_contrasts
@@ -17,6 +19,7 @@ from evfi.evaluation.options import EvaluationOptions
 from evfi.evaluation.pictures import chosen_rows, picture_entries, write_answers, write_inputs
 from evfi.evaluation.protocols import TARGET_COLUMNS, rows_to_measure
 from evfi.inference.predictor import Predictor, load_predictor
+from evfi.io.ahead import mapped_ahead
 from evfi.io.atomic import writing
 from evfi.io.clips import open_clips
 from evfi.progress import tracked
@@ -86,21 +89,19 @@ def _contestant(weights: Path, device: str, options: EvaluationOptions) -> Famil
     """The network; imported weights answer in each variant that their authors' programs run."""
 
     def loaded(**changes: Any) -> Predictor:
-        return load_predictor(
-            weights, device=device, threads=options.threads, batch_size=options.batch_size, options=changes
-        )
+        return load_predictor(weights, device=device, threads=1, batch_size=options.batch_size, options=changes)
 
     predictor = loaded()
     return FamilyContestant(predictor, {name: loaded(**changes) for name, changes in predictor.variants.items()})
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Answered:
-    """A row of `rows_to_measure` (with its position as `Index`), its sample, and an answer of each method."""
+class _Asked:
+    """A row of `rows_to_measure` (with its position as `Index`), its sample, and the contrasts of simulated events."""
 
     row: Any
     sample: Sample
-    answers: tuple[Answer, ...]
+    true_contrasts: Contrasts | None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,12 +112,15 @@ class _PictureWriter:
     chosen: frozenset[str]
     with_inputs: bool
 
-    def write(self, one: _Answered) -> None:
+    def write(self, one: _Asked, answers: Sequence[Answer]) -> None:
         if one.row.sample_id not in self.chosen:
             return
-        write_answers(self.out, one.sample, one.answers)
+        write_answers(self.out, one.sample, answers)
         if self.with_inputs:
             write_inputs(self.out, one.sample, targets_in_group=int(one.row.group_size))
+
+
+_Measured = tuple[list[Method], list[tuple[int, Measurement]]]
 
 
 def _measured(
@@ -127,34 +131,43 @@ def _measured(
     pictures: _PictureWriter,
 ) -> tuple[list[tuple[int, Measurement]], list[Method]]:
     """Figures with the position of their row, and the methods in the order of the contestant's answers."""
+
+    def batch_measured(batch: Sequence[_Asked]) -> list[_Measured]:
+        answers = contestant.answers([one.sample for one in batch])
+        return [_one_measured(one, own, options, pictures) for one, own in zip(batch, answers, strict=True)]
+
     figures: list[tuple[int, Measurement]] = []
     methods: dict[str, Method] = {}
-    answered = _answered(reader, rows, contestant, options.batch_size)
-    for one in tracked(answered, total=len(rows), label="evaluate", unit="target"):
-        methods.update({answer.method.name: answer.method for answer in one.answers})
-        measured = measure(one.sample, one.answers, options, true_contrasts=_true_contrasts(reader, one.row))
-        figures.extend((one.row.Index, figure) for figure in measured)
-        pictures.write(one)
+    threads = options.threads if contestant.side_by_side else 1
+    with ThreadPoolExecutor(threads, "evaluate", torch.set_num_threads, (1,)) as pool:
+        done = mapped_ahead(batch_measured, _batches(reader, rows, options.batch_size), pool, threads)
+        targets = (one for batch in done for one in batch)
+        for own_methods, own_figures in tracked(targets, total=len(rows), label="evaluate", unit="target"):
+            methods.update({method.name: method for method in own_methods})
+            figures.extend(own_figures)
     return figures, [*methods.values()]
 
 
-def _answered(reader: SampleReader, rows: pd.DataFrame, contestant: Contestant, batch_size: int) -> Iterator[_Answered]:
-    """All rows in their order, answered in batches of one frame size."""
-    waiting: list[tuple[Any, Sample]] = []
+def _one_measured(
+    one: _Asked, answers: Sequence[Answer], options: EvaluationOptions, pictures: _PictureWriter
+) -> _Measured:
+    measured = measure(one.sample, answers, options, true_contrasts=one.true_contrasts)
+    figures = [(one.row.Index, figure) for figure in measured]
+    pictures.write(one, answers)
+    return [answer.method for answer in answers], figures
+
+
+def _batches(reader: SampleReader, rows: pd.DataFrame, batch_size: int) -> Iterator[list[_Asked]]:
+    """All rows in their order, in batches of one frame size."""
+    waiting: list[_Asked] = []
     for row in rows.itertuples():
-        sample = reader.read(row)
-        if waiting and (len(waiting) == batch_size or waiting[0][1].frame0.shape != sample.frame0.shape):
-            yield from _batch_answered(waiting, contestant)
+        one = _Asked(row, reader.read(row), _true_contrasts(reader, row))
+        if waiting and (len(waiting) == batch_size or waiting[0].sample.frame0.shape != one.sample.frame0.shape):
+            yield waiting
             waiting = []
-        waiting.append((row, sample))
+        waiting.append(one)
     if waiting:
-        yield from _batch_answered(waiting, contestant)
-
-
-def _batch_answered(batch: Sequence[tuple[Any, Sample]], contestant: Contestant) -> Iterator[_Answered]:
-    answers = contestant.answers([sample for _, sample in batch])
-    for (row, sample), own in zip(batch, answers, strict=True):
-        yield _Answered(row, sample, own)
+        yield waiting
 
 
 def _true_contrasts(reader: SampleReader, row: Any) -> Contrasts | None:

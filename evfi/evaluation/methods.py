@@ -43,6 +43,11 @@ class Contestant(Protocol):
         """What its samples must bring beside boundary frames and events."""
         ...
 
+    @property
+    def side_by_side(self) -> bool:
+        """Several threads may ask it at once."""
+        ...
+
     def answers(self, samples: Sequence[Sample]) -> list[tuple[Answer, ...]]:
         """For each sample, an answer per method, always in the same order."""
         ...
@@ -66,6 +71,11 @@ class FamilyContestant:
     def needs(self) -> Needs:
         """What the family declares."""
         return self._predictor.needs
+
+    @property
+    def side_by_side(self) -> bool:
+        """A network's forward pass leaves nothing behind."""
+        return True
 
     def answers(self, samples: Sequence[Sample]) -> list[tuple[Answer, ...]]:
         """Predictions; where a sample does not meet the family's needs, answers without a frame that say so."""

@@ -74,7 +74,8 @@ class EvaluationOptions(Options):
     baselines: Annotated[tuple[BaselineName, ...], Len(1)] = ("copy", "blend", "flow", "event_integration")
     batch_size: Annotated[int, Ge(1)] = Field(default=4, description="samples of one size that a network sees at once")
     threads: Annotated[int, Ge(1)] = Field(
-        default=2, description="of one operation of a network; another number gives figures of other last digits"
+        default=2,
+        description="batches that a network answers side by side, each on one thread; no figure depends on it",
     )
     pictures_per_protocol: Annotated[int, Ge(0)] = Field(
         default=3, description="groups per data set, protocol and skip whose pictures are kept, all targets of each"
