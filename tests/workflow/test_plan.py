@@ -23,8 +23,8 @@ def test_the_default_run_plans_every_step_of_the_demo(tmp_path: Path) -> None:
         "ingest": 3,
         "simulate": 7,
         "index": 2,
-        "train_stage": 4,
-        "evaluate": 2,
+        "train_stage": 5,
+        "evaluate": 3,
         "report": 1,
     }
 
