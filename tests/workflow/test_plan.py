@@ -81,7 +81,7 @@ def test_a_changed_attention_learning_rate_runs_that_stage_evaluation_and_report
 def test_a_changed_threshold_runs_simulation_and_all_after_it(smoke: Path, tmp_path: Path) -> None:
     changes = {"simulation": {"contrast_pos": 0.3}}
     plan = planned(smoke, *overlay(tmp_path, "threshold", changes))
-    assert plan == {"simulate": 4, "index": 2, "train_stage": 4, "evaluate": 2, "report": 1}
+    assert plan == {"simulate": 4, "index": 2, "train_stage": 5, "evaluate": 3, "report": 1}
 
 
 def test_a_changed_number_of_loader_workers_runs_nothing(smoke: Path, tmp_path: Path) -> None:
