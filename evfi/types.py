@@ -52,9 +52,12 @@ class Events:
 
     @classmethod
     def concatenated(cls, parts: Sequence["Events"], sensor_size: SensorSize) -> "Events":
-        """Parts one after the other (times are not sorted again)."""
+        """Parts one after the other (times are not sorted again); not copied where only one of them has events."""
         if not parts:
             return cls.empty(sensor_size)
+        filled = [part for part in parts if len(part)]
+        if len(filled) == 1:
+            return cls(filled[0].x, filled[0].y, filled[0].t, filled[0].p, sensor_size)
         x, y, t, p = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "t", "p"))
         return cls(x, y, t, p, sensor_size)
 

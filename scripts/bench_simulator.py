@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from numpy_twin import simulate_by_numpy
 from real_clips import RealClip, images, real_clips, real_data
 from timing import PAIRS, compare, print_machine, seconds
+from two_pass_prototype import simulate_in_two_passes
 
 from evfi.flow.dis import DisFlow
 from evfi.flow.interpolate import interpolate_pair
@@ -56,11 +57,12 @@ def main() -> int:
     folder = real_data()
     if folder is None:
         print("simulator on real clips: not measured, no folder of real files (set EVFI_REAL_DATA)")
+        on_gpu(moving_texture(), device)
         return 0
     clips = list(real_clips(folder))
     dense = [clip.upsampled() for clip in clips]
     for contrast in CONTRASTS:
-        against_numpy(dense, contrast)
+        against_twins(dense, contrast)
         per_clip(dense, contrast)
     straight_to_voxels(dense)
     end_to_end(clips)
@@ -75,28 +77,38 @@ def options_of(contrast: float, **changes: object) -> SimulationOptions:
     )
 
 
+def moving_texture() -> NDArray[np.uint8]:
+    """49 gray frames (49, 256, 448) of smooth noise that moves by a pixel a frame, for a machine without real files."""
+    noise = np.random.default_rng(0).integers(0, 256, (256, 448 + 48)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2)
+    wide = ((smooth - smooth.min()) / np.ptp(smooth) * 255).astype(np.uint8)
+    return np.stack([wide[:, k : k + 448] for k in range(49)])
+
+
 def times_of(frames: NDArray) -> NDArray[np.int64]:
     return np.arange(len(frames), dtype=np.int64) * STEP_US
 
 
-def against_numpy(clips: Clips, contrast: float) -> None:
+def against_twins(clips: Clips, contrast: float) -> None:
     """Total over all clips, one after the other and two side by side in threads."""
     options = options_of(contrast)
 
     def fast(frames: NDArray[np.uint8]) -> object:
         return simulate(frames, times_of(frames), options)
 
-    def plain(frames: NDArray[np.uint8]) -> object:
-        return simulate_by_numpy(frames, times_of(frames), contrast, contrast)
+    for name, plain in (("NumPy twin", simulate_by_numpy), ("two plain compiled passes", simulate_in_two_passes)):
 
-    label = f"numba and NumPy twin, {len(clips)} clips of 49 frames 448x256, C {contrast:g}"
-    compare(f"{label}, one thread", partial(_each, fast, clips), partial(_each, plain, clips))
-    with ThreadPoolExecutor(2) as pool:
-        compare(
-            f"{label}, two threads",
-            lambda: list(pool.map(fast, clips)),
-            lambda: list(pool.map(plain, clips)),
-        )
+        def slow(frames: NDArray[np.uint8], plain=plain) -> object:
+            return plain(frames, times_of(frames), contrast, contrast)
+
+        label = f"numba and {name}, {len(clips)} clips of 49 frames 448x256, C {contrast:g}"
+        compare(f"{label}, one thread", partial(_each, fast, clips), partial(_each, slow, clips))
+        with ThreadPoolExecutor(2) as pool:
+            compare(
+                f"{label}, two threads",
+                lambda pool=pool: list(pool.map(fast, clips)),
+                lambda slow=slow, pool=pool: list(pool.map(slow, clips)),
+            )
 
 
 def _each(work, clips: Clips) -> None:
@@ -113,12 +125,19 @@ def per_clip(clips: Clips, contrast: float) -> None:
         events.append(len(simulate(frames, t_us, options)))
         runs = [seconds(lambda frames=frames, t_us=t_us: simulate(frames, t_us, options)) for _ in range(PAIRS)]
         medians.append(statistics.median(runs) * 1e3)
+    steps = [frames[1:].size for frames in clips]
+    a_step, an_event = np.linalg.lstsq(np.column_stack([steps, events]), np.array(medians) * 1e6)[0]
     print(
         f"numba, C {contrast:g}: {statistics.median(medians):.2f} ms a clip (median of {len(clips)}; "
-        f"{min(medians):.2f} to {max(medians):.2f}; mean {statistics.mean(medians):.2f}), "
-        f"{min(events) / 1e3:.0f} k to {max(events) / 1e3:.0f} k events, {sum(events) / sum(medians) / 1e3:.0f} M "
-        f"events/s; spec on such a machine: {SPEC[contrast]}",
+        f"{min(medians):.2f} to {max(medians):.2f}; mean {statistics.mean(medians):.2f}), {min(events) / 1e3:.0f} k to "
+        f"{max(events) / 1e3:.0f} k events (median {statistics.median(events) / 1e3:.0f} k), "
+        f"{sum(events) / sum(medians) / 1e3:.0f} M events/s; least squares over the clips: {a_step:.2f} ns a pixel and "
+        f"frame, {an_event:.1f} ns an event; spec on such a machine, clips not known: {SPEC[contrast]}",
         flush=True,
+    )
+    print(
+        "  clip by clip, k events: ms: "
+        + ", ".join(f"{e / 1e3:.0f}: {m:.1f}" for e, m in sorted(zip(events, medians, strict=True)))
     )
 
 

@@ -33,6 +33,9 @@ def run(
     refractory_us: Annotated[int | None, typer.Option(help="Dead time of a pixel in µs.")] = None,
     upsample: Annotated[str | None, typer.Option(help=choices(SimulationOptions, "upsample"))] = None,
     backend: Annotated[str | None, typer.Option(help=choices(SimulationOptions, "backend"))] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where the backends torch, esim_torch and auto compute: cpu, cuda, cuda:1, …")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of thresholds and noise.")] = 0,
     fps: Annotated[
         float | None,
@@ -66,6 +69,7 @@ def run(
         "refractory_us": refractory_us,
         "upsample": upsample,
         "backend": backend,
+        "device": device,
     }
     given.update({name: value for name, value in flags.items() if value is not None})
     chosen = options_from(SimulationOptions, given, "simulation")

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit, uint64
 
 from evfi.simulation.event_keys import key_of
+from evfi.simulation.intensity import bin_of
 from evfi.simulation.noise import MAX_SHOTS
 from evfi.simulation.random_bits import NORMAL_BITS, fraction, mixed
 from evfi.units import NS_PER_US
@@ -39,38 +40,49 @@ def _crosses(crossing, prev, new, rising, by_level):
 
 
 @njit(cache=True, nogil=True)
-def _quiet(level, step_pos, step_neg, log_table, guess, guess_scale):
-    """The first and the last gray value g with level - C_neg < log_table[g] < level + C_pos."""
-    top = log_table.size - 1
-    below, above = level - step_neg, level + step_pos
-    high = np.int64(guess[_bin(above, log_table, guess, guess_scale)])
-    high -= log_table[high] >= above
-    while high >= 0 and log_table[high] >= above:
-        high -= 1
-    while high < top and log_table[high + 1] < above:
-        high += 1
-    low = np.int64(guess[_bin(below, log_table, guess, guess_scale)])
-    low += log_table[low] <= below
-    while low <= top and log_table[low] <= below:
-        low += 1
-    while low > 0 and log_table[low - 1] > below:
-        low -= 1
-    return low, high
+def _quiet(level, step_pos, step_neg, ladder, entries_below, bins_per_log):
+    """The first and the last gray value g with level - C_neg < ladder[g] < level + C_pos.
+
+    What shares the bin is looked through; one comparison without a branch comes first, as one is nearly always enough.
+    """
+    below, above, last = level - step_neg, level + step_pos, entries_below.size - 1
+    low = np.uint64(entries_below[bin_of(below, ladder[0], bins_per_log, last)])
+    low += ladder[low] <= below
+    while ladder[low] <= below:
+        low += np.uint64(1)
+    high = np.uint64(entries_below[bin_of(above, ladder[0], bins_per_log, last)])
+    high += ladder[high] < above
+    while ladder[high] < above:
+        high += np.uint64(1)
+    return np.int64(low), np.int64(high) - 1
 
 
 @njit(cache=True, nogil=True)
-def _bin(log_value, log_table, guess, guess_scale):
-    return max(0, min(guess.size - 1, int((log_value - log_table[0]) * guess_scale)))
-
-
-@njit(cache=True, nogil=True)
-def quiet_range(level, contrast_pos, contrast_neg, log_table, guess, guess_scale, low, high):
+def quiet_range(level, contrast_pos, contrast_neg, ladder, entries_below, bins_per_log, low, high):
     """For each pixel the smallest and the largest gray value at which it stays silent, into low and high (H, W)."""
     for y in range(level.shape[0]):
         for x in range(level.shape[1]):
             low[y, x], high[y, x] = _quiet(
-                level[y, x], contrast_pos[y, x], contrast_neg[y, x], log_table, guess, guess_scale
+                level[y, x], contrast_pos[y, x], contrast_neg[y, x], ladder, entries_below, bins_per_log
             )
+
+
+@njit(cache=True, nogil=True)
+def entries_range(level, first, contrast_pos, contrast_neg, ladder, entries_below, bins_per_log, low, high):
+    """As `quiet_range` where every pixel stands at its entry of the ladder: one search for each entry.
+
+    first: (H, W) index of each pixel; the thresholds are numbers. Returns False where a level is no such entry.
+    """
+    lowest, highest = np.empty(ladder.size - 1, low.dtype), np.empty(ladder.size - 1, low.dtype)
+    for g in range(lowest.size):
+        lowest[g], highest[g] = _quiet(ladder[g], contrast_pos, contrast_neg, ladder, entries_below, bins_per_log)
+    for y in range(first.shape[0]):
+        for x in range(first.shape[1]):
+            g = first[y, x]
+            if level[y, x] != ladder[g]:
+                return False
+            low[y, x], high[y, x] = lowest[g], highest[g]
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -87,14 +99,14 @@ def _leaving(now, low, high, flags, words, hits):
     return number
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fill_quiet(
-    gray, t_us, origin_us, log_table, guess, guess_scale, contrast_pos, contrast_neg, by_level, refractory_ticks,
+    gray, t_us, origin_us, ladder, entries_below, bins_per_log, contrast_pos, contrast_neg, by_level, refractory_ticks,
     level, last_tick, low, high, keys, room, position,
 ):  # fmt: skip
     """Events of sensors without leak and shot noise: only pixels that leave their quiet range are looked at.
 
-    gray: (n + 1, H, W) uint8 or uint16, indices of log_table; room: what one row may need in one interval.
+    gray: (n + 1, H, W) uint8 or uint16, indices of ladder; room: what one row may need in one interval.
     Returns True when all is done, False when fewer than `room` places are left in `keys`.
     """
     intervals, height, width = gray.shape[0] - 1, gray.shape[1], gray.shape[2]
@@ -109,8 +121,8 @@ def fill_quiet(
             start_us, dt_us = t_us[k] - t_us[0], t_us[k + 1] - t_us[k]
             after_origin_us = np.float64(t_us[k] - origin_us)
             for hit in range(_leaving(gray[k + 1, y], low[y], high[y], flags, words, hits)):
-                x = hits[hit]
-                prev, new = log_table[gray[k, y, x]], log_table[gray[k + 1, y, x]]
+                x = np.uint64(hits[hit])
+                prev, new = ladder[gray[k, y, x]], ladder[gray[k + 1, y, x]]
                 here, last = level[y, x], last_tick[y, x]
                 rising = new > here if by_level is not None else new > prev
                 step = contrast_pos[y, x] if rising else -contrast_neg[y, x]
@@ -127,7 +139,7 @@ def fill_quiet(
                     crossing = here + step
                 level[y, x], last_tick[y, x] = here, last
                 low[y, x], high[y, x] = _quiet(
-                    here, contrast_pos[y, x], contrast_neg[y, x], log_table, guess, guess_scale
+                    here, contrast_pos[y, x], contrast_neg[y, x], ladder, entries_below, bins_per_log
                 )
         first_k = 0
     position[0], position[1], position[2] = height, 0, used

@@ -18,8 +18,9 @@ from evfi.errors import UserError
 _WHITE = 255
 _FINE_STEPS = 256
 """Steps per gray level of the fine scale."""
-_GUESSES_PER_ENTRY = 16
-_MOST_GUESSES = 1 << 16
+_BINS_PER_ENTRY = 16
+_MOST_BINS = 1 << 18
+"""1 MB: at most two entries of the fine table share a bin."""
 
 
 def luminance(image: NDArray) -> NDArray:
@@ -63,12 +64,28 @@ def gray_shift(dtype: np.dtype) -> int:
 class LogTable:
     """values[i]: log intensity of table index i, float64, increasing.
 
-    guess, guess_scale: where to begin a search for a log intensity L, namely at guess[(L - values[0]) * guess_scale].
+    For a search: ladder is values with infinity behind them; entries_below[b] is the number of entries whose `bin_of`
+    is less than b, for the bins that `bins_per_log` makes.
     """
 
     values: NDArray[np.float64]
-    guess: NDArray[np.int32]
-    guess_scale: float
+    ladder: NDArray[np.float64]
+    entries_below: NDArray[np.int32]
+    bins_per_log: float
+
+
+@njit(cache=True, nogil=True)
+def bin_of(log_value, darkest, bins_per_log, last):
+    """Bin 0 to last of a log intensity. It never falls as log_value rises, so entries of lower bins are smaller."""
+    return np.uint64(min(max((log_value - darkest) * bins_per_log, 0.0), np.float64(last)))
+
+
+@njit(cache=True, nogil=True)
+def _bins_of(values, bins_per_log, last):
+    bins = np.empty(values.size, np.int64)
+    for i in range(values.size):
+        bins[i] = bin_of(values[i], values[0], bins_per_log, last)
+    return bins
 
 
 def srgb_to_linear(value: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -85,7 +102,7 @@ def log_table(dtype: np.dtype, log_eps: float, gamma_to_linear: bool = False) ->
     steps = 1 if dtype == np.uint8 else _FINE_STEPS
     intensity = np.arange(_WHITE * steps + 1) / (_WHITE * steps)
     values = np.log((srgb_to_linear(intensity) if gamma_to_linear else intensity) + log_eps)
-    bins = min(_GUESSES_PER_ENTRY * values.size, _MOST_GUESSES)
-    scale = bins / float(values[-1] - values[0])
-    guess = np.searchsorted(values, values[0] + np.arange(bins) / scale)
-    return LogTable(values, np.minimum(guess, values.size - 1).astype(np.int32), scale)
+    bins = min(_BINS_PER_ENTRY * values.size, _MOST_BINS)
+    bins_per_log = bins / float(values[-1] - values[0])
+    entries_below = np.searchsorted(_bins_of(values, bins_per_log, bins - 1), np.arange(bins))
+    return LogTable(values, np.append(values, np.inf), entries_below.astype(np.int32), bins_per_log)

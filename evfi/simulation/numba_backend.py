@@ -56,7 +56,7 @@ def _quiet_fill(
     if state.quiet is None:
         state.quiet = _first_quiet_range(model, state.level, indices[0], table)
     return partial(
-        kernels.fill_quiet, indices, t_us, state.origin_us, table.values, table.guess, table.guess_scale,
+        kernels.fill_quiet, indices, t_us, state.origin_us, table.ladder, table.entries_below, table.bins_per_log,
         model.contrast_pos, model.contrast_neg, _by_level(model), model.refractory_ticks, state.level, state.last_tick,
         *state.quiet,
     )  # fmt: skip
@@ -69,15 +69,13 @@ def _first_quiet_range(
 
     Where all pixels are alike and the frame has just set their levels, there are only as many answers as table entries.
     """
+    search = table.ladder, table.entries_below, table.bins_per_log
+    low, high = np.empty(level.shape, first.dtype), np.empty(level.shape, first.dtype)
     pos, neg = model.contrast_pos, model.contrast_neg
     alike = all(contrast.strides == (0, 0) for contrast in (pos, neg)) and table.values.size < first.size
-    by_entry = alike and np.array_equal(level, table.values[first])
-    if by_entry:
-        level = table.values[None]
-        pos, neg = (np.broadcast_to(contrast.flat[0], level.shape) for contrast in (pos, neg))
-    low, high = np.empty(level.shape, first.dtype), np.empty(level.shape, first.dtype)
-    kernels.quiet_range(level, pos, neg, table.values, table.guess, table.guess_scale, low, high)
-    return (low[0][first], high[0][first]) if by_entry else (low, high)
+    if not (alike and kernels.entries_range(level, first, pos[0, 0], neg[0, 0], *search, low, high)):
+        kernels.quiet_range(level, pos, neg, *search, low, high)
+    return low, high
 
 
 def _noisy_fill(

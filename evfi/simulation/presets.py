@@ -34,7 +34,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     # The same paper; rpg_vid2e/esim_torch and its script: the other law, and another eps.
     "esim_torch": {**_ESIM, "law": "esim_torch", "log_eps": 1e-5},
     # Hu et al., "v2e: From Video Frames to Realistic DVS Events", CVPR Workshops 2021; v2e's default options, and its
-    # settings `clean` (a bright scene) and `noisy` (a dim one).
+    # settings `clean` (a bright scene) and `noisy` (a dim one). Refractory time 0: both settings say so
+    # (`set_dvs_params` in v2ecore/emulator.py), and the paper's release had no such option. Later releases have one, on
+    # by default: v2ecore/v2e_args.py now gives 0.5 ms, leak jitter 0.1 and a spread of 0.1 decades. For those:
+    # refractory_us=500, noise={"leak_jitter": 0.1, "leak_spread_decades": 0.1}.
     "v2e_default": {
         **_V2E,
         "noise": {"threshold_sigma": 0.03, "cutoff_hz": 300.0, "leak_rate_hz": 0.01, "shot_rate_hz": 0.001},

@@ -8,6 +8,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from evfi.errors import InputFileError, UserError
 from evfi.io.frame_sources import FrameSource, open_frames
 from evfi.io.recording_pieces import cut_at
@@ -146,8 +148,11 @@ class _Run:
         }
 
     def arrays(self) -> Arrays:
-        """The thresholds of every pixel, float64 (H, W), where they differ from pixel to pixel."""
+        """The thresholds of every pixel, float32 (H, W) as in a clip store, where they differ from pixel to pixel."""
         if not self.simulator.options.noise.threshold_sigma:
             return NO_ARRAYS
         pixels = self.simulator.pixels
-        return {"simulation/contrast_pos": pixels.contrast_pos, "simulation/contrast_neg": pixels.contrast_neg}
+        return {
+            "simulation/contrast_pos": pixels.contrast_pos.astype(np.float32),
+            "simulation/contrast_neg": pixels.contrast_neg.astype(np.float32),
+        }
