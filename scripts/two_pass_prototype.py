@@ -1,5 +1,5 @@
 """The simulator as specs/esim.md describes its quick prototype: two compiled passes (count, then fill), then a counting
-sort by time. A second yardstick of `bench_simulator.py`: the original's times are known, its clips are not.
+sort by time. A second yardstick of `bench_simulator.py`: the original's times are known, its code and clips are not.
 
 Same events as `evfi.simulation.reference` with law esim_py, no refractory time and no noise
 (tests/simulation/test_numpy_twin.py).
@@ -20,55 +20,62 @@ def simulate_in_two_passes(
     indices = table_indices(frames)
     table = log_table(indices.dtype, 1e-3).values
     height, width = frames.shape[1:]
-    nothing = np.empty(0, np.uint16), np.empty(0, np.uint16), np.empty(0, np.int64), np.empty(0, np.bool_)
-    count = _pass(indices, table, t_us, contrast_pos, contrast_neg, *nothing, False)
-    columns = (
-        np.empty(count, np.uint16),
-        np.empty(count, np.uint16),
-        np.empty(count, np.int64),
-        np.empty(count, np.bool_),
-    )
-    _pass(indices, table, t_us, contrast_pos, contrast_neg, *columns, True)
-    order = _order_by_time(columns[2], t_us[0], t_us[-1])
-    return Events(*(column[order] for column in columns), SensorSize(height=height, width=width))
+    count = _pass(indices, table, t_us, contrast_pos, contrast_neg, *_columns(0), False)
+    found = _columns(count)
+    _pass(indices, table, t_us, contrast_pos, contrast_neg, *found, True)
+    columns = _columns(count)
+    _sort_by_time(*found, t_us[0], t_us[-1], *columns)
+    return Events(*columns, SensorSize(height=height, width=width))
+
+
+def _columns(count: int) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    return np.empty(count, np.uint16), np.empty(count, np.uint16), np.empty(count, np.int64), np.empty(count, np.bool_)
 
 
 @njit(cache=True, nogil=True)
 def _pass(gray, table, t_us, contrast_pos, contrast_neg, x_out, y_out, t_out, p_out, filling):
-    """Events of all pixels, one after the other; returns their number, and with `filling` also writes them."""
+    """Row by row through all intervals, so that levels stay in the cache and frames are read as they lie in memory.
+
+    Returns the number of events, and with `filling` also writes them.
+    """
     count = 0
+    level = np.empty(gray.shape[2])
     for y in range(gray.shape[1]):
         for x in range(gray.shape[2]):
-            level = table[gray[0, y, x]]
-            for k in range(gray.shape[0] - 1):
-                prev, new = table[gray[k, y, x]], table[gray[k + 1, y, x]]
+            level[x] = table[gray[0, y, x]]
+        for k in range(gray.shape[0] - 1):
+            dt_us = t_us[k + 1] - t_us[k]
+            for x in range(gray.shape[2]):
+                new = table[gray[k + 1, y, x]]
+                if level[x] - contrast_neg < new < level[x] + contrast_pos:
+                    continue
+                prev = table[gray[k, y, x]]
                 if new == prev:
                     continue
-                rising, dt_us = new > prev, t_us[k + 1] - t_us[k]
+                rising = new > prev
                 step = contrast_pos if rising else -contrast_neg
                 us_per_log = dt_us / (new - prev)
-                crossing = level + step
+                crossing = level[x] + step
                 while (prev < crossing <= new) if rising else (new <= crossing < prev):
                     if filling:
                         after_us = np.int64((crossing - prev) * us_per_log)
                         x_out[count], y_out[count], p_out[count] = x, y, rising
                         t_out[count] = t_us[k] + min(after_us, dt_us - 1)
                     count += 1
-                    level = crossing
-                    crossing = level + step
+                    level[x] = crossing
+                    crossing = level[x] + step
     return count
 
 
 @njit(cache=True, nogil=True)
-def _order_by_time(t, start_us, end_us):
-    """A stable counting sort with one counter a microsecond, as indices."""
+def _sort_by_time(x, y, t, p, start_us, end_us, x_out, y_out, t_out, p_out):
+    """A stable counting sort with one counter a microsecond."""
     place = np.zeros(end_us - start_us + 1, np.int64)
     for i in range(t.size):
         place[t[i] - start_us + 1] += 1
     for i in range(1, place.size):
         place[i] += place[i - 1]
-    order = np.empty(t.size, np.int64)
     for i in range(t.size):
-        order[place[t[i] - start_us]] = i
+        to = place[t[i] - start_us]
+        x_out[to], y_out[to], t_out[to], p_out[to] = x[i], y[i], t[i], p[i]
         place[t[i] - start_us] += 1
-    return order

@@ -146,6 +146,9 @@ def test_a_video_whose_header_lies_gives_what_decodes_with_one_warning(real_data
         (["--fps", "30"], "only for folders without"),
         (["--time-unit", "ms"], "ms"),
         (["--root", "x"], "clip store"),
+        (["--device", "cuda"], "backend numba computes on the cpu, not on 'cuda'"),
+        (["--device", "a gpu", "--backend", "torch"], "device"),
+        (["--device", "cuda:99", "--backend", "torch"], "on device 'cuda:99'"),
     ],
 )
 def test_options_that_cannot_work_are_one_line(arguments, named, tmp_path, capsys):
@@ -167,6 +170,14 @@ def test_noise_by_options_and_flags_over_them(tmp_path, capsys):
     assert len(plain) == 80 * int(np.log((160 / 255 + 1e-3) / (40 / 255 + 1e-3)) / 0.2)
     assert len(hot) - len(plain) > 50
     assert np.bincount(hot.y.astype(int) * 10 + hot.x).argmax() == 23
+
+
+def test_a_backend_on_a_device_of_its_own_gives_the_default_backends_events(tmp_path, capsys):
+    source = folder_of([gray(40), gray(80), gray(160)], tmp_path / "in")
+    esim = ("--preset", "esim_py")
+    assert run(capsys, source, tmp_path / "n.npz", *esim)[0] == 0
+    assert run(capsys, source, tmp_path / "t.npz", *esim, "--backend", "torch", "--device", "cpu")[0] == 0
+    assert (tmp_path / "n.npz").read_bytes() == (tmp_path / "t.npz").read_bytes()
 
 
 def test_help_names_presets_and_backends_as_the_options_know_them(capsys):

@@ -10,6 +10,7 @@ from evfi.io.clips import open_clips
 from evfi.io.images import write_png
 from evfi.io.septuplets import septuplet_paths, septuplet_times_us
 from evfi.provenance import item_seed
+from evfi.simulation.intensity import luminance
 from evfi.simulation.options import SIMULATION_ALGO_VERSION, SimulationOptions
 from evfi.simulation.shard import simulate_shard
 from evfi.simulation.simulate import Simulator
@@ -68,6 +69,19 @@ def test_thresholds_that_differ_from_pixel_to_pixel_are_stored_and_others_cost_n
     assert open_clips(tree / "plain.zarr").pixel_contrast(0) is None
 
 
+def test_options_and_seed_of_a_store_draw_the_float64_thresholds_that_its_events_were_made_with(tree):
+    receipt = simulate_shard(
+        tree / "list.txt", tree, tree / "out.zarr", SimulationOptions(preset="v2e_clean", upsample="none"), seed=5
+    )
+    store = open_clips(tree / "out.zarr")
+    again = Simulator(store.sensor_size(0), SimulationOptions(**receipt["options"]), seed=store.seed(0))
+    gray = np.stack([luminance(store.frame(0, k)) for k in range(7)])
+    assert_same(again.feed(gray, store.t_us(0)), store.events(0))
+    stored = store.pixel_contrast(0) or pytest.fail("nothing was stored")
+    assert (again.pixels.contrast_pos.dtype, stored[0].dtype) == (np.float64, np.float32)
+    assert (again.pixels.contrast_pos != stored[0]).any()
+
+
 def test_the_receipt_names_the_backend_that_auto_chose(tree, caplog):
     with caplog.at_level(logging.INFO, "evfi"):
         receipt = simulate_shard(tree / "list.txt", tree, tree / "out.zarr", SimulationOptions(backend="auto"))
@@ -81,8 +95,7 @@ def test_a_clip_does_not_depend_on_its_block(tree):
     simulate_shard(tree / "one.txt", tree, tree / "one.zarr", SimulationOptions(), seed=5)
     together, alone = open_clips(tree / "all.zarr"), open_clips(tree / "one.zarr")
     assert together.contrast(1) == alone.contrast(0)
-    for name in ("x", "y", "t", "p"):
-        np.testing.assert_array_equal(getattr(together.events(1), name), getattr(alone.events(0), name))
+    assert_same(together.events(1), alone.events(0))
 
 
 def test_equal_runs_write_equal_receipts_and_another_seed_another(tree):
@@ -98,6 +111,11 @@ def test_the_number_of_subframes_and_the_bound_are_reported(tree, caplog):
     with caplog.at_level(logging.INFO, "evfi"):
         simulate_shard(tree / "list.txt", tree, tree / "out.zarr", SimulationOptions(max_subframes=2))
     assert "2 to 2 sub-frames an interval, cut to 2 by max_subframes in 18 of 18 intervals" in caplog.text
+
+
+def assert_same(found, expected):
+    for name in ("x", "y", "t", "p"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
 def _assert_nothing_written(tree):
