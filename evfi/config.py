@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Len
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from evfi.demo.options import DemoOptions
 from evfi.errors import UserError
@@ -54,12 +54,15 @@ class TripletsConfig(Options):
         return [f"triplets-{number:05d}" for number in range(-(-self.test_clips // self.shard_size))]
 
 
+Split = Literal["train", "validation", "test", "time"]
+
+
 class RecordingConfig(Options):
     """A recording file, the part it belongs to, and, where it exists, a folder of held-out true frames."""
 
     path: str
     name: str = ""
-    split: Literal["train", "validation", "test", "time"] = "test"
+    split: Split = "test"
     truth: str | None = None
 
     @model_validator(mode="after")
@@ -86,11 +89,12 @@ class FamilyTraining(Options):
     stages: dict[str, dict[str, Any]] = Field(default={})
 
 
-def _recording_list(value: Any) -> Any:
+def _recording_list(value: Any, info: ValidationInfo) -> Any:
     """A path, or a list of paths, in place of a list of recordings."""
     items = [value] if isinstance(value, str | Mapping) else [] if value is None else value
     if isinstance(items, list | tuple):
-        return [{"path": item} if isinstance(item, str) else item for item in items]
+        split = info.data.get("recordings_split", "test")
+        return [{"path": item, "split": split} if isinstance(item, str) else item for item in items]
     return value
 
 
@@ -122,6 +126,7 @@ class Config(Options):
     demo: DemoOptions | None = None
     septuplets: SeptupletsConfig | None = None
     triplets: TripletsConfig | None = None
+    recordings_split: Split = Field(default="test", description="of recordings that are given by their path alone")
     recordings: Annotated[tuple[RecordingConfig, ...], BeforeValidator(_recording_list)] = ()
     simulation: SimulationOptions = SimulationOptions()
     samples: SamplesOptions = SamplesOptions()

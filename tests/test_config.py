@@ -120,3 +120,22 @@ def test_one_option_makes_the_vimeo90k_networks_small() -> None:
     assert config.recipe("timelens", "warp") == validated(_overlaid("config.yaml", "vimeo90k.yaml"), "test").recipe(
         "timelens", "warp"
     )
+
+
+def test_recordings_by_path_alone_belong_to_the_split_that_the_configuration_names() -> None:
+    raw = {"recordings": ["a.aedat4", {"path": "b.aedat4", "split": "train"}], "recordings_split": "time"}
+    assert [recording.split for recording in validated(raw, "test").recordings] == ["time", "train"]
+    assert validated({"recordings": "a.aedat4", "pretrained": {"timelens": "w"}}, "test").recordings[0].split == "test"
+
+
+def test_the_davis_run_of_wevi_trains_the_released_recipe_at_width_32() -> None:
+    raw = {**_overlaid("config.yaml", "wevi_davis.yaml"), "recordings": ["a.aedat4"]}
+    config = validated(raw, "test")
+    ours = {"precision", "threads", "validation_every", "validation_samples", "validation_tail", "seed", "batch_size"}
+    for stage, epochs in (("correction", 200), ("refinement", 5000)):
+        found = config.recipe("wevi", stage)
+        released = FAMILIES["wevi"].stage(stage).recipe
+        changed = {name for name, value in found.model_dump().items() if value != released.model_dump().get(name)}
+        assert changed <= ours, stage
+        assert (found.epochs, found.steps, found.lr_decay, found.learning_rate) == (epochs, None, 0.999, 5e-4)
+    assert config.family_training("wevi").model == {"base_channels": 32}

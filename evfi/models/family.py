@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def is_unused(value: object) -> bool:
-    return value is None or value == ()
+    return value is None or value in ((), 0, False)
 
 
 class Recipe(Options):
@@ -75,6 +75,13 @@ class Recipe(Options):
     )
     datasets: tuple[Literal["septuplets", "recordings"], ...] = Field(
         default=(), exclude_if=is_unused, description="data sets of the index to train and validate on; none = all"
+    )
+
+    validation_tail: Annotated[float, Ge(0), Le(0.5)] = Field(
+        default=0.0,
+        exclude_if=is_unused,
+        description="share of each recording to train on, its end, that is validated on instead: an index holds out "
+        "clips, but no part of a recording",
     )
 
     def files(self) -> dict[str, Path]:

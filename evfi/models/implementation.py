@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from jaxtyping import Float
@@ -21,11 +21,13 @@ class StageLoss:
         total: the loss to minimise.
         parts: its terms before weighting, without gradient, for the journal.
         frame: the frame this stage would show for the batch (unclamped), for validation's PSNR and pictures.
+        starts: the same loss of what the stage starts from, by name, without gradient, for validation to compare with.
     """
 
     total: Float[Tensor, ""]
     parts: Mapping[str, Tensor]
     frame: Float[Tensor, "b 3 h w"]
+    starts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,8 +28,10 @@ def augment(sample: Sample, options: AugmentOptions, rng: np.random.Generator, *
         UserError: the crop is larger than the frame.
     """
     across, down, *flags = rng.random(6)
-    if side := options.side(step):
-        sample = crop(sample, side, down, across)
+    if options.top_left is not None:
+        sample = crop(sample, options.top_left, 0, 0)
+    elif side := options.side(step):
+        sample = crop(sample, (side, side), down, across)
     changes = (options.flip_horizontal, options.flip_vertical, options.transpose, options.reverse_time)
     for allowed, flag, change in zip(
         changes, flags, (flip_horizontal, flip_vertical, transpose, reverse_time), strict=True
@@ -39,16 +41,18 @@ def augment(sample: Sample, options: AugmentOptions, rng: np.random.Generator, *
     return sample
 
 
-def crop(sample: Sample, side: int, down: float, across: float) -> Sample:
-    """A square of `side` pixels; down and across in [0, 1) choose where it lies."""
-    height, width = sample.frame0.shape[:2]
-    if side > height or side > width:
-        raise UserError(f"a crop of {side} pixels does not fit into a frame of {width}x{height}: choose a smaller crop")
-    top, left = int(down * (height - side + 1)), int(across * (width - side + 1))
+def crop(sample: Sample, size: tuple[int, int], down: float, across: float) -> Sample:
+    """A rectangle of (height, width) pixels; down and across in [0, 1) choose where it lies."""
+    (high, wide), (height, width) = size, sample.frame0.shape[:2]
+    if high > height or wide > width:
+        raise UserError(
+            f"a crop of {wide}x{high} pixels does not fit into a frame of {width}x{height}: choose a smaller crop"
+        )
+    top, left = int(down * (height - high + 1)), int(across * (width - wide + 1))
     return _changed(
         sample,
-        lambda image: image[top : top + side, left : left + side],
-        lambda events: transforms.crop(events, top, left, side, side),
+        lambda image: image[top : top + high, left : left + wide],
+        lambda events: transforms.crop(events, top, left, high, wide),
         _same,
     )
 

@@ -47,6 +47,11 @@ class AugmentOptions(Options):
     flip_vertical: bool = True
     reverse_time: bool = True
     transpose: bool = False
+    top_left: tuple[Annotated[int, Ge(1)], Annotated[int, Ge(1)]] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="height and width of a crop at the top left, in place of the random square",
+    )
 
     def side(self, step: int) -> int:
         """The side of all crops of one step's batch."""

@@ -154,7 +154,7 @@ class SampleReader:
             positions = positions[np.abs(columns["tau"][positions] - 0.5) <= TAU_TOLERANCE]
         if self.needs.context == "even":
             positions = positions[(columns["before"][positions] >= 0) & (columns["after"][positions] >= 0)]
-        there = [not self.needs.shortfall(self._times(self._row(int(position)))) for position in positions]
+        there = [not self.needs.shortfall(self.times(int(position))) for position in positions]
         return positions[np.array(there, bool)]
 
     def _row(self, position: int) -> SimpleNamespace:
@@ -168,7 +168,9 @@ class SampleReader:
         even = (int(row.before), int(row.after))
         return self.needs.context_numbers(int(row.frame0), int(row.frame1), even, len(source.t_us))
 
-    def _times(self, row: Any) -> SampleTimes:
+    def times(self, position: int) -> SampleTimes:
+        """When the frames of a row's sample were taken. No image and no event is read."""
+        row = self._row(position)
         source = self._source(row)
         return _times(source, row, *self._context(source, row))
 

@@ -20,6 +20,7 @@ from evfi.samples.augment import augment
 from evfi.samples.online import OnlineSimulation
 from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
+from evfi.samples.tails import without_tails
 from evfi.training.options import Runtime
 from evfi.training.sampler import Draws, StepBatches, draws_of_step
 
@@ -68,6 +69,9 @@ class Collation:
 class StageData:
     """The training and validation samples of a stage: the rows of the index that give the family what it needs.
 
+    Attributes:
+        left_out: how many training rows do not give what the family needs (such as frames at even distances).
+
     Raises:
         MissingInputError, InputFileError: the index is absent or not one.
         UserError: it has no training rows, or none that the family can use.
@@ -86,12 +90,16 @@ class StageData:
                 f"{', '.join(recipe.datasets)}, which the recipe's datasets names"
             )
         self.training = self.reader.suitable(train)
+        self.left_out = len(train) - len(self.training)
         if len(train) and not len(self.training):
             raise UserError(
                 f"none of the {len(train)} training rows of {index} gives {family.name} the frames it needs "
                 f"({self.reader.needs}): add the skip 1 to samples.septuplet_train_skips"
             )
         held_out = self.reader.suitable(np.flatnonzero((split == "validation") & wanted))
+        if recipe.validation_tail:
+            self.training, tails = without_tails(self.reader, self.training, recipe.validation_tail)
+            held_out = np.concatenate((held_out, tails))
         self.validation = evenly(held_out, recipe.validation_samples)
         self.draws = Draws(self.training, recipe.seed)
 

@@ -89,7 +89,11 @@ class Training:
         return {
             "fingerprint": self.checkpoints.fingerprint,
             "steps": self.total,
-            "samples": {"train": len(self.data.training), "validation": len(self.data.validation)},
+            "samples": {
+                "train": len(self.data.training),
+                "validation": len(self.data.validation),
+                "left_out": self.data.left_out,
+            },
             "parameters": sum(parameter.numel() for parameter in self.parameters),
             "device": self.device.type,
             "note": self.note,

@@ -33,11 +33,13 @@ def validate(
 ) -> Validation | None:
     """Run the objective over whole frames, one sample a batch; None where there is none.
 
-    Metrics: loss, and psnr in dB (evaluation's psnr_float) of the frame that the stage shows.
+    Metrics: loss, psnr in dB (evaluation's psnr_float) of the frame that the stage shows, and loss_of/NAME of what it
+    starts from, where its objective tells.
     """
     losses: list[float] = []
     psnrs: list[float] = []
     rows: list[Image] = []
+    starts: dict[str, list[float]] = {}
     training = [module for module in objective.modules() if module.training]
     objective.eval()
     with torch.no_grad():
@@ -48,6 +50,8 @@ def validate(
                 result: StageLoss = objective(batch.to(device))
             frame = result.frame[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
             losses.append(float(result.total))
+            for name, value in result.starts.items():
+                starts.setdefault(f"loss_of/{name}", []).append(float(value))
             psnrs.append(psnr_float(frame, sample.target))
             rows.append(_joined((sample.frame0, sample.target, quantised(frame), sample.frame1), axis=1))
     for module in training:
@@ -57,7 +61,11 @@ def validate(
     count = min(_PICTURE_ROWS, len(rows))
     shown = [rows[number * len(rows) // count] for number in range(count)]
     return Validation(
-        metrics={"loss": float(np.mean(losses)), "psnr": float(np.mean(psnrs))},
+        metrics={
+            "loss": float(np.mean(losses)),
+            "psnr": float(np.mean(psnrs)),
+            **{name: float(np.mean(values)) for name, values in starts.items()},
+        },
         picture=_joined(shown, axis=0),
     )
 

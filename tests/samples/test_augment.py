@@ -62,8 +62,18 @@ def test_the_grid_of_a_changed_sample_is_the_changed_grid(seed: int) -> None:
     np.testing.assert_allclose(found.transpose(1, 2, 0), expected, atol=1e-5)
 
 
+def test_a_crop_at_the_top_left_is_a_rectangle_in_place_of_the_random_square() -> None:
+    options = AugmentOptions(crop=4, top_left=(9, 14), flip_horizontal=False, flip_vertical=False, reverse_time=False)
+    original = sample_with_marks()
+    for seed in range(4):
+        changed = augmenting.augment(original, options, np.random.default_rng(seed))
+        np.testing.assert_array_equal(changed.frame0, original.frame0[:9, :14])
+        assert changed.sensor_size == SensorSize(height=9, width=14)
+    assert "top_left" not in AugmentOptions().model_dump(), "older fingerprints stay as they are"
+
+
 def test_a_crop_moves_events_with_the_pixels_and_drops_those_outside() -> None:
-    cropped = augmenting.crop(sample_with_marks(), 6, 0.3, 0.3)
+    cropped = augmenting.crop(sample_with_marks(), (6, 6), 0.3, 0.3)
     assert cropped.frame0.shape == (6, 6, 3)
     assert len(cropped.events) == 1
     assert cropped.frame0[cropped.events.y[0], cropped.events.x[0]].min() == 255

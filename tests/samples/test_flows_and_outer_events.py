@@ -106,7 +106,7 @@ def test_flows_change_as_those_of_the_changed_frames(index: Path, change: str) -
 
 def test_a_crop_takes_the_same_part_of_flows_and_outer_events(index: Path) -> None:
     sample = sample_of(index, FULL)
-    cropped = augmenting.crop(sample, 16, 0.5, 0.5)
+    cropped = augmenting.crop(sample, (16, 16), 0.5, 0.5)
     assert sample.flow0 is not None
     assert cropped.flow0 is not None
     assert cropped.outer_events is not None

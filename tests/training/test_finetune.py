@@ -65,7 +65,7 @@ def test_it_trains_on_recordings_alone(train: Train, tmp_path: Path, synthetic: 
 
 def test_the_named_data_sets_alone_are_drawn_from(train: Train, tmp_path: Path) -> None:
     facts = train(tmp_path / "out", recipe={"steps": 1, "datasets": ("septuplets",)})
-    assert facts["samples"] == {"train": 28, "validation": 2}
+    assert facts["samples"] == {"train": 28, "validation": 2, "left_out": 0}
 
 
 def test_the_demo_ends_with_attention_and_other_tracks_are_asked_for() -> None:

@@ -51,7 +51,7 @@ def test_a_stage_leaves_weights_run_journal_and_pictures(train: Train, tmp_path:
     ]
     assert json.loads((out / "run.json").read_text()) == facts
     assert (facts["steps"], facts["recipe"]["batch_size"], facts["fingerprint"]) == (6, 2, "abc")
-    assert facts["samples"] == {"train": 28, "validation": 2}
+    assert facts["samples"] == {"train": 28, "validation": 2, "left_out": 0}
     lines = journal_of(out)
     assert [(line["kind"], line["step"]) for line in lines] == [
         ("validation", 0),

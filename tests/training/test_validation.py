@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -49,6 +49,19 @@ def test_psnr_is_that_of_the_clamped_frame_and_averaged_over_samples() -> None:
     assert found is not None
     assert found.metrics["psnr"] == pytest.approx((100 + 20) / 2)
     assert found.metrics["loss"] == pytest.approx((1.7 + 0.1) / 2)
+
+
+class Started(Echo):
+    """An Echo that starts from half the frame."""
+
+    def forward(self, batch: Frame) -> StageLoss:
+        return replace(super().forward(batch), starts={"half": batch.frame.mean() / 2})
+
+
+def test_what_a_stage_starts_from_is_measured_on_the_same_samples() -> None:
+    found = validate(Started(), [(sample_of(gray(255)), shown(1.0)), (sample_of(gray(0)), shown(0.2))], CPU, "fp32")
+    assert found is not None
+    assert found.metrics["loss_of/half"] == pytest.approx(found.metrics["loss"] / 2)
 
 
 def test_the_picture_shows_frame0_target_prediction_frame1_in_rows() -> None:

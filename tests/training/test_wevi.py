@@ -52,6 +52,15 @@ def test_stage_1_learns(correction: Path) -> None:
     assert validation["last"]["loss"] < validation["first"]["loss"]
 
 
+def test_validation_says_what_each_stage_started_from(correction: Path, refinement: Path) -> None:
+    first, second = (
+        json.loads((path.parent / "run.json").read_text())["validation"] for path in (correction, refinement)
+    )
+    assert first["first"]["loss_of/splatted"] == first["last"]["loss_of/splatted"] > 0
+    assert second["first"]["loss_of/correction"] == second["first"]["loss"], "an untrained stage 2 changes nothing"
+    assert second["last"]["loss_of/correction"] == second["first"]["loss_of/correction"]
+
+
 def test_stage_2_leaves_stage_1_as_it_was_and_moves_its_own_weights(correction: Path, refinement: Path) -> None:
     _, first = load_weights(correction)
     _, both = load_weights(refinement)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.workflow.conftest import SMOKE, planned, snakemake
+from tests.workflow.conftest import REPOSITORY, SMOKE, planned, snakemake
 
 
 def overlay(folder: Path, name: str, changes: dict) -> list[str]:
@@ -32,6 +32,15 @@ def test_the_default_run_plans_every_step_of_the_demo(tmp_path: Path) -> None:
 def test_wevi_adds_its_stages_and_the_flows_that_they_and_the_evaluation_need(tmp_path: Path) -> None:
     plan = planned(tmp_path, *SMOKE, "--config", "families=wevi")
     assert (plan["flows"], plan["train_stage"], plan["evaluate"]) == (2, 2, 2)
+
+
+def test_recordings_of_ones_own_train_both_stages_of_wevi_on_their_beginning(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.aedat4", "b.aedat4")]
+    for file in files:
+        file.touch()
+    given = f"recordings=[{', '.join(str(file) for file in files)}]"
+    plan = planned(tmp_path, "--configfile", str(REPOSITORY / "config" / "wevi_davis.yaml"), "--config", given)
+    assert plan == {"ingest": 2, "index": 2, "flows": 2, "train_stage": 2, "evaluate": 2, "report": 1}
 
 
 def test_vimeo90k_at_full_size_stays_far_below_2000_jobs(tmp_path: Path) -> None:

@@ -2,10 +2,14 @@
 
 Conventions: frames in [-1, 1]; event counts in [-10, 10]. The frame is synthesised, no input is added to it, nothing
 is clamped.
+
+Every convolution of the U-Nets is followed by a norm and has no bias: brightness and contrast of the picture are lost
+on the way, so that the source has to guess them from the crop. Here (unless asked otherwise) the warped frames' mean
+and deviation are taken out before the networks, and given back to the frame that they make.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from jaxtyping import Float
@@ -18,6 +22,7 @@ MULTIPLE = 16
 BINS = 8
 """Of the event tensor: four before the target and four after it."""
 _FRAME_CHANNELS = 2 * 3
+LEAST_DEVIATION = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +49,29 @@ class Pyramid:
     at1: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Mean and deviation over all values of a pair of frames, one each a sample."""
+
+    mean: Float[Tensor, "b 1 1 1"]
+    deviation: Float[Tensor, "b 1 1 1"]
+
+    @classmethod
+    def of(cls, first: Float[Tensor, "b 3 h w"], second: Float[Tensor, "b 3 h w"]) -> Self:
+        """Of two frames in [-1, 1]; the deviation of an even surface counts as `LEAST_DEVIATION`."""
+        both = torch.stack((first, second), dim=1).float().flatten(1)
+        mean, deviation = both.mean(dim=1), both.std(dim=1, correction=0).clamp(min=LEAST_DEVIATION)
+        return cls(mean.view(-1, 1, 1, 1), deviation.view(-1, 1, 1, 1))
+
+    def removed(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """The image at mean 0 and deviation 1."""
+        return (image - self.mean) / self.deviation
+
+    def restored(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        """The inverse of `removed`."""
+        return self.mean + self.deviation * image
+
+
 class Correction(nn.Module):
     """Warped frames and events to a frame of any size.
 
@@ -51,10 +79,14 @@ class Correction(nn.Module):
         base_channels: channels at full resolution; 32 = the source.
         padding: how sizes are filled up at the right and bottom to a multiple of 16: "zeros" as the source does (they
             enter the norms' statistics), or "replicate".
+        restores_contrast: the frame gets the warped frames' mean and deviation; the source's does not.
     """
 
-    def __init__(self, base_channels: int, padding: Literal["zeros", "replicate"]) -> None:
+    def __init__(
+        self, base_channels: int, padding: Literal["zeros", "replicate"], *, restores_contrast: bool = True
+    ) -> None:
         super().__init__()
+        self._restores_contrast = restores_contrast
         self._mode = "constant" if padding == "zeros" else padding
         self.events = UNet(BINS, base_channels)
         self.frames = UNet(_FRAME_CHANNELS, base_channels)
@@ -68,10 +100,14 @@ class Correction(nn.Module):
         events: Float[Tensor, "b 8 h w"],
     ) -> Corrected:
         height, width = events.shape[-2:]
+        look = Look.of(warped0, warped1) if self._restores_contrast else None
+        if look is not None:
+            warped0, warped1 = look.removed(warped0), look.removed(warped1)
         of_events = self.events(self._padded(events))
         of_frames = self.frames(self._padded(torch.cat((warped0, warped1), dim=1)))
         fused = self.fusion(of_events, of_frames)
-        return replace(fused, frame=fused.frame[..., :height, :width])
+        frame = fused.frame[..., :height, :width]
+        return replace(fused, frame=frame if look is None else look.restored(frame))
 
     def _padded(self, image: Tensor) -> Tensor:
         bottom, right = (-side % MULTIPLE for side in image.shape[-2:])

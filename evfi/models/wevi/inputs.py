@@ -1,7 +1,8 @@
 """What WEVI sees of a sample: boundary frames, forward flows to the target, event counts around frames and target."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -33,6 +34,11 @@ class Inputs(Batch):
     counts0: Int16[Tensor, "*b 2 8 h w"] | None
     counts1: Int16[Tensor, "*b 2 8 h w"] | None
     target: Float[Tensor, "*b 3 h w"] | None
+
+    def without_events(self) -> Self:
+        """The same inputs with all counts 0."""
+        counts = {name: getattr(self, name) for name in ("counts_t", "counts0", "counts1")}
+        return replace(self, **{name: None if one is None else torch.zeros_like(one) for name, one in counts.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ class WeviOptions(Options):
     reference_exact: bool = Field(
         default=False,
         description="compute as the released code does: holes of the forward warp are mid-gray, overlapping patches "
-        "are divided by 9 also at the border, sizes are filled up with zeros",
+        "are divided by 9 also at the border, sizes are filled up with zeros, brightness and contrast that the norms "
+        "take away are not given back",
     )
     polarity: Literal["balanced", "released"] = Field(
         default="balanced",
@@ -35,6 +36,9 @@ class WeviRecipe(Recipe):
     """A recipe with WEVI's only loss. A training sample is a frame between its two neighbours."""
 
     charbonnier_epsilon: Annotated[float, Gt(0)] = Field(default=1e-6, description="of the loss, in units of [-1, 1]")
+    without_events: bool = Field(
+        default=False, description="the networks see no events: what they are worth, by comparison"
+    )
 
     def needs(self, family: Needs) -> Needs:
         """The middle frame and the motion to it."""

@@ -46,7 +46,8 @@ class Wevi(nn.Module):
         super().__init__()
         exact = options.reference_exact
         self.options = options
-        self.correction = Correction(options.base_channels, padding="zeros" if exact else "replicate")
+        padding = "zeros" if exact else "replicate"
+        self.correction = Correction(options.base_channels, padding, restores_contrast=not exact)
         self.refinement = Refinement(options.base_channels, overlap="constant" if exact else "counted")
 
     def forward(self, inputs: Inputs) -> Outputs:

@@ -55,7 +55,30 @@ def test_padding_matters_only_where_a_size_needs_it(padding: str, differs: bool)
 
 
 def test_the_frame_is_synthesised_and_no_input_is_added_to_it() -> None:
-    module = Correction(8, padding="replicate").requires_grad_(False)
+    module = Correction(8, padding="replicate", restores_contrast=False).requires_grad_(False)
     module.fusion.tail.weight.zero_()
     frame = module(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32), torch.rand(1, 8, 32, 32)).frame
     assert torch.equal(frame, torch.zeros_like(frame))
+
+
+@pytest.mark.parametrize(("restores_contrast", "follows"), [(True, True), (False, False)])
+def test_the_frame_follows_brightness_and_contrast_which_the_sources_norms_lose(
+    restores_contrast: bool, follows: bool
+) -> None:
+    torch.manual_seed(0)
+    module = Correction(8, padding="replicate", restores_contrast=restores_contrast).requires_grad_(False)
+    warped0, warped1 = (torch.rand(2, 3, 32, 32) * 2 - 1 for _ in range(2))
+    events = torch.randn(2, 8, 32, 32)
+    frame = module(warped0, warped1, events).frame
+    dim = module(warped0 / 2 + 0.25, warped1 / 2 + 0.25, events).frame
+    assert torch.allclose(dim, frame / 2 + 0.25, atol=1e-4) is follows
+    if not follows:
+        half = module(warped0 / 2, warped1 / 2, events).frame
+        assert torch.allclose(half, frame, atol=1e-3), "half the contrast, and the source's frame does not change"
+
+
+def test_an_even_surface_gives_finite_gradients() -> None:
+    module = Correction(8, padding="replicate")
+    even = torch.full((1, 3, 32, 32), 0.5)
+    module(even, even, torch.zeros(1, 8, 32, 32)).frame.sum().backward()
+    assert all(one.grad is None or one.grad.isfinite().all() for one in module.parameters())

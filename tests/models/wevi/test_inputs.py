@@ -65,6 +65,24 @@ def test_training_uses_the_given_flows_and_stage_1_needs_no_outer_events(sample:
     assert prepare(training(sample, outer=True)).counts0 is not None
 
 
+def test_a_recipe_without_events_hides_them_from_the_loss_of_either_stage(sample: Sample) -> None:
+    silent = replace(sample, events=sample.events.take(slice(0, 0)))
+    given, none = (collate([prepare(training(one, outer=True))]) for one in (sample, silent))
+    assert given.counts_t.any()
+    assert not none.counts_t.any()
+    torch.manual_seed(0)
+    model = Wevi(WeviOptions(base_channels=8))
+    torch.nn.init.ones_(model.refinement.decoder.merge.tail.weight)
+    for stage in WEVI.stages:
+        losses = [
+            float(objective(stage, model, stage.recipe.overridden({"without_events": hidden}))(batch).total.detach())
+            for hidden in (False, True)
+            for batch in (given, none)
+        ]
+        assert losses[0] != losses[1]
+        assert losses[1] == losses[2] == losses[3]
+
+
 def test_a_prediction_does_not_depend_on_the_target(sample: Sample) -> None:
     with_target, without = prepare(sample), prepare(replace(sample, target=None))
     for name in ("flow_0_to_t", "flow_1_to_t", "counts_t", "counts0", "counts1"):
