@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+SNAKEMAKE = str(Path(sys.executable).parent / "snakemake")
 LOCK = Path(".run.lock")
 
 
@@ -27,7 +28,7 @@ def main(arguments: list[str]) -> int:
     os.pwrite(descriptor, owner.encode(), 0)
     # Jobs take a shared lock on the same file (evfi/cli/run_lock.py): it is free again when the last of them ends.
     fcntl.flock(descriptor, fcntl.LOCK_SH)
-    command = ["snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command = [SNAKEMAKE, "--snakefile", str(REPOSITORY / "Snakefile")]
     environment = {**os.environ, "EVFI_RUN_LOCK": str(LOCK.resolve()), "EVFI_RUN_OWNER": owner}
     try:
         if any(Path(".snakemake/locks").glob("*")):

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+SNAKEMAKE = str(Path(sys.executable).parent / "snakemake")
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMOKE = ["--configfile", str(REPOSITORY / "config" / "smoke.yaml")]
 
 
 def snakemake(folder: Path, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-    """Run the workflow in a folder of its own; stderr joins stdout."""
-    command = ["snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "2", *arguments]
+    """Run the workflow in a folder of its own, its environment not activated; stderr joins stdout."""
+    command = [SNAKEMAKE, "--snakefile", str(REPOSITORY / "Snakefile"), "--cores", "2", *arguments]
     return subprocess.run(
         command,
         cwd=folder,
@@ -37,8 +38,9 @@ def planned(folder: Path, *arguments: str) -> dict[str, int]:
 
 
 def environment() -> dict[str, str]:
-    """The environment with this interpreter's programs first."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    """The environment without this interpreter's programs in PATH: the workflow finds its own."""
+    own = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": os.pathsep.join(path for path in os.get_exec_path() if path != own)}
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 # The validated configuration, and what the rules ask of it.
+import os
 import re
 import sys
 
@@ -12,6 +13,9 @@ try:
     CONFIG = validated(config, "configuration")
 except UserError as error:
     sys.exit(f"evfi: error: {error}")
+
+# Rules call `evfi` by name: the one beside this Snakemake, whether or not its environment was activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 RESULTS = CONFIG.results_dir
 RECORDINGS = {recording.name: recording for recording in CONFIG.recordings}
