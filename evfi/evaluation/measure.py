@@ -38,11 +38,10 @@ def measure(
 ) -> Iterator[Measurement]:
     """The chosen metrics of every answer. What depends on the sample alone is computed once.
 
+    Of a sample without a true frame, what compares with it is not applicable.
+
     Args:
         true_contrasts: of simulated events; without them event_consistency_true is left out.
-
-    Raises:
-        UserError: the sample has no target.
     """
     ruler = _Ruler(sample, options, true_contrasts)
     for answer in answers:
@@ -56,17 +55,17 @@ def measure(
 
 class _Ruler:
     def __init__(self, sample: Sample, options: EvaluationOptions, true_contrasts: Contrasts | None) -> None:
-        if sample.target is None:
-            raise UserError(f"sample {sample.sample_id} has no target: only held-out frames can be measured")
         self.sample, self.target, self.options = sample, sample.target, options
         self.true_contrasts = true_contrasts
 
     def figure(self, metric: str, frame: FloatImage) -> Figure:
-        if metric in _AGAINST_TARGET:
-            return Figure(_AGAINST_TARGET[metric](frame, self.target))
+        if metric in ("event_consistency", "event_consistency_true"):
+            return (self.consistency if metric == "event_consistency" else self.true_consistency).score(frame)
+        if self.target is None:
+            return metrics.not_applicable("no true frame")
         if metric == "psnr_active":
             return metrics.psnr_active(frame, self.target, self.active, min_pixels=self.options.active.min_pixels)
-        return (self.consistency if metric == "event_consistency" else self.true_consistency).score(frame)
+        return Figure(_AGAINST_TARGET[metric](frame, self.target))
 
     @cached_property
     def active(self) -> Mask:

@@ -1,7 +1,8 @@
 """Which samples are measured, and what a target is called.
 
 A protocol is "skip" (n frames held out between two boundary frames n+1 apart) or "truth" (frames of a faster camera or
-a renderer between two neighbouring frames); what may be compared with each other shares data set, protocol and skip.
+a renderer between two neighbouring frames) or "between" (moments between neighbouring frames without any true frame,
+which event_consistency alone can judge); what may be compared with each other shares data set, protocol and skip.
 A group is the targets between one pair of boundary frames. Data set, protocol and skip together are the protocol's name
 in tables: vimeo_triplet_skip1, septuplets_skip5, recordings_truth3.
 """
@@ -30,6 +31,7 @@ TARGET_COLUMNS = (
 )
 SETTING = ["dataset", "protocol", "skip"]
 PAIR = ["store", "clip", "frame0", "frame1"]
+_SOURCE_NAMES = {"frames": "frame", "truth": "truth", "none": "moment"}
 # A figure's note begins with it where a method cannot predict the target at all.
 NOT_PREDICTED = "not predicted"
 
@@ -59,11 +61,13 @@ def setting_name(dataset: str, protocol: str, skip: int) -> str:
     name = f"({dataset}_{protocol}{skip})"
     if protocol == "truth":
         return f"true frames between neighbouring frames, {skip} a gap {name}"
+    if protocol == "between":
+        return f"no true frames, {skip} moment{'s' if skip > 1 else ''} between neighbouring frames {name}"
     return f"skip {skip}: {skip} frame{'s' if skip > 1 else ''} held out between the boundary frames {name}"
 
 
 def _target_name(row: Any, rank: int) -> str:
-    """The septuplet's own name (im4), or which of the group's targets it is (frame+1, truth+2)."""
+    """The septuplet's own name (im4), or which of the group's targets it is (frame+1, truth+2, moment+1)."""
     if row.kind == "clip" and row.target_source == "frames":
         return f"im{row.target + 1}"
-    return f"{'truth' if row.target_source == 'truth' else 'frame'}+{rank}"
+    return f"{_SOURCE_NAMES[row.target_source]}+{rank}"

@@ -33,7 +33,10 @@ def compute_flows(index: Path, needs: Sequence[Needs], flow: FlowProvider, *, da
         reader = SampleReader(index, needs=each, stored=False)
         wanted.update(reader.flow_keys(reader.suitable(_rows(reader, each, datasets))))
     if not wanted:
-        raise UserError(f"no sample of {index} needs a flow: give the families that need one, and an index of theirs")
+        raise UserError(
+            f"no sample of {index} needs a flow: give the families that need one, and an index of theirs; a "
+            "recording must have as many frames in a row as they look at"
+        )
     shown = tracked(sorted(wanted), total=len(wanted), label="flows", unit="flow")
     count = write_flows(index, shown, SampleReader(index).frame, flow)
     log.info("%s: %d flows by %s", flows_beside(index), count, flow.name)

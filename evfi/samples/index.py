@@ -2,60 +2,27 @@
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.atomic import writing
 from evfi.io.clips import open_clips
-from evfi.io.recording import open_recording
 from evfi.io.septuplets import TRIPLET_FRAMES
 from evfi.provenance import digest_file, write_json, write_stamp
 from evfi.samples.options import SamplesOptions
-from evfi.samples.windows import Group, Times, groups_of_skip, is_regular, time_split, truth_targets, validation_folders
+from evfi.samples.recording_rows import RecordingSource, recording_rows
+from evfi.samples.rows import Place, Row
+from evfi.samples.windows import groups_of_skip, validation_folders
 from evfi.versions import ALGO_VERSIONS
 
 log = logging.getLogger(__name__)
 SEPTUPLETS, TRIPLETS = "septuplets", "vimeo_triplet"
 _TRIPLET_SKIPS = (1,)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One sample. Frame numbers count from 0 in the store; -1 = none. `store` is relative to the index file."""
-
-    sample_id: str
-    dataset: str
-    protocol: str
-    skip: int
-    split: str
-    kind: str
-    store: str
-    clip: int
-    sequence: str
-    frame0: int
-    frame1: int
-    target: int
-    target_source: str
-    before: int
-    after: int
-    t0_us: int
-    t1_us: int
-    t_us: int
-    tau: float
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingSource:
-    """A recording store and the split it belongs to: train, validation, test, or time (both, with a gap)."""
-
-    store: Path
-    name: str
-    split: str
 
 
 def write_index(
@@ -76,8 +43,11 @@ def write_index(
         raise UserError(f"the part of an index is train or test, got {part!r}")
     out.parent.mkdir(parents=True, exist_ok=True)
     rows = [*_clip_rows(out, part, clip_stores, options)]
+    left_out: Counter[str] = Counter()
     for source in recordings:
-        rows.extend(_recording_rows(out, part, source, options))
+        own: Counter[str] = Counter()
+        rows.extend(recording_rows(out, part, source, options, own))
+        left_out += own
     if not rows:
         raise UserError(
             f"no {part} sample could be made from {len(clip_stores)} clip stores and {len(recordings)} recordings: "
@@ -89,7 +59,8 @@ def write_index(
         raise UserError(f"two samples share the id {table.at[repeated[0], 'sample_id']!r}: name each source")
     with writing(out) as partial:
         table.to_parquet(partial, index=False)
-    _write_receipt(out, part, table, [*clip_stores, *(source.store for source in recordings)], options)
+    stores = [*clip_stores, *(source.store for source in recordings)]
+    _write_receipt(out, part, table, stores, options, left_out)
     write_stamp(out)
     log.info("%s: %d samples", out, len(table))
     return table
@@ -113,7 +84,9 @@ def read_index(path: Path) -> pd.DataFrame:
     return table
 
 
-def _write_receipt(out: Path, part: str, table: pd.DataFrame, stores: Iterable[Path], options: SamplesOptions) -> None:
+def _write_receipt(
+    out: Path, part: str, table: pd.DataFrame, stores: Iterable[Path], options: SamplesOptions, left_out: Counter[str]
+) -> None:
     receipts = {
         os.path.relpath(store, out.parent): digest_file(store.with_suffix(".json"))
         for store in stores
@@ -130,6 +103,7 @@ def _write_receipt(out: Path, part: str, table: pd.DataFrame, stores: Iterable[P
                 "rows": {split: int(count) for split, count in table["split"].value_counts().sort_index().items()},
                 "sha256": digest_file(out),
                 "receipts": receipts,
+                **({"left_out": dict(sorted(left_out.items()))} if left_out else {}),
             },
         )
 
@@ -146,7 +120,7 @@ def _clip_rows(out: Path, part: str, stores: Sequence[Path], options: SamplesOpt
             split = part if part == "test" or clip_id.split("/")[0] not in held else "validation"
             times = clips.t_us(number)
             is_triplet = len(times) == TRIPLET_FRAMES
-            place = _Place(
+            place = Place(
                 dataset=TRIPLETS if is_triplet else SEPTUPLETS,
                 kind="clip",
                 store=os.path.relpath(store, out.parent),
@@ -157,106 +131,3 @@ def _clip_rows(out: Path, part: str, stores: Sequence[Path], options: SamplesOpt
             for skip in _TRIPLET_SKIPS if is_triplet else skips:
                 for group in groups_of_skip(len(times), skip, slide=True):
                     yield from place.rows(group, skip, times)
-
-
-def _recording_rows(out: Path, part: str, source: RecordingSource, options: SamplesOptions) -> Iterator[Row]:
-    recording = open_recording(source.store)
-    if recording.frames is None:
-        raise MissingInputError(
-            f"{source.store} has no frames, only events: an index needs frames (record with a DAVIS, or add a video)"
-        )
-    times = recording.frames.t_us
-    if source.split == "time":
-        first, end = time_split(times, options)[part]
-        split = part
-    else:
-        first, end, split = 0, len(times), source.split
-        if (split == "test") != (part == "test"):
-            return
-    place = _Place(
-        dataset="recordings",
-        kind="recording",
-        store=os.path.relpath(source.store, out.parent),
-        clip=-1,
-        sequence=source.name,
-        split=split,
-    )
-    skips = options.recording_test_skips if split == "test" else options.recording_train_skips
-    irregular = 0
-    for skip in skips:
-        for group in groups_of_skip(end - first, skip, slide=options.slide):
-            moved = _moved(group, first)
-            if is_regular(times, moved, options.max_interval_ratio):
-                yield from place.rows(moved, skip, times)
-            else:
-                irregular += 1
-    if irregular:
-        log.warning("%s: %d groups with an irregular frame interval left out", source.store, irregular)
-    if split == "test" and recording.truth is not None:
-        yield from _truth_rows(place, times[first:end], first, recording.truth.t_us)
-
-
-def _truth_rows(place: "_Place", times: Times, first: int, truth: Times) -> Iterator[Row]:
-    count = len(times)
-    for number, between in truth_targets(times, truth):
-        group = Group(
-            frame0=first + number,
-            frame1=first + number + 1,
-            targets=tuple(int(target) for target in between),
-            before=first + number - 1 if number else -1,
-            after=first + number + 2 if number + 2 < count else -1,
-        )
-        bounds = (int(times[number]), int(times[number + 1]))
-        yield from place.rows(group, len(between), truth, protocol="truth", bounds=bounds)
-
-
-def _moved(group: Group, by: int) -> Group:
-    return Group(
-        frame0=group.frame0 + by,
-        frame1=group.frame1 + by,
-        targets=tuple(target + by for target in group.targets),
-        before=group.before + by if group.before >= 0 else -1,
-        after=group.after + by if group.after >= 0 else -1,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What all rows of one clip or recording share."""
-
-    dataset: str
-    kind: str
-    store: str
-    clip: int
-    sequence: str
-    split: str
-
-    def rows(
-        self, group: Group, skip: int, times: Times, *, protocol: str = "skip", bounds: tuple[int, int] | None = None
-    ) -> Iterator[Row]:
-        """A row for each target; `times` are the targets' times, and the boundary frames' unless `bounds` are given."""
-        t0, t1 = bounds or (int(times[group.frame0]), int(times[group.frame1]))
-        name = f"{protocol}{skip}"
-        for target in group.targets:
-            t_us = int(times[target])
-            yield Row(
-                sample_id=f"{self.dataset}/{self.sequence}/{name}/{group.frame0:05d}-{group.frame1:05d}/{target:05d}",
-                dataset=self.dataset,
-                protocol=protocol,
-                skip=skip,
-                split=self.split,
-                kind=self.kind,
-                store=self.store,
-                clip=self.clip,
-                sequence=self.sequence,
-                frame0=group.frame0,
-                frame1=group.frame1,
-                target=target,
-                target_source="truth" if protocol == "truth" else "frames",
-                before=group.before,
-                after=group.after,
-                t0_us=t0,
-                t1_us=t1,
-                t_us=t_us,
-                tau=float(np.float64(t_us - t0) / np.float64(t1 - t0)),
-            )

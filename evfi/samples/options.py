@@ -20,6 +20,12 @@ class SamplesOptions(Options):
     septuplet_test_skips: tuple[Skip, ...] = (1, 5)
     recording_train_skips: tuple[Skip, ...] = (1,)
     recording_test_skips: tuple[Skip, ...] = (1,)
+    recording_test_taus: tuple[Annotated[float, Gt(0), Lt(1)], ...] = Field(
+        default=(),
+        exclude_if=lambda value: value == (),  # it came later: older indexes keep their options' JSON
+        description="moments between neighbouring frames of which there is no true frame, such as 1/3 and 2/3: rows to "
+        "predict, measured by event_consistency alone",
+    )
     slide: bool = Field(default=True, description="groups of a recording overlap, one starting at every frame")
     validation_fraction: Annotated[float, Ge(0), Lt(1)] = Field(
         default=0.1, description="share of the training set held out, by whole folders of the septuplet list"
@@ -52,6 +58,11 @@ class AugmentOptions(Options):
         exclude_if=lambda value: value is None,
         description="height and width of a crop at the top left, in place of the random square",
     )
+
+    @property
+    def crops(self) -> bool:
+        """Whether samples of all sizes become equal in size."""
+        return self.top_left is not None or bool(self.crop)
 
     def side(self, step: int) -> int:
         """The side of all crops of one step's batch."""

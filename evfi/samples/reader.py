@@ -20,7 +20,7 @@ from evfi.samples.index import read_index
 from evfi.samples.needs import TAU_TOLERANCE, Needs, SampleTimes
 from evfi.samples.online import OnlineSimulation
 from evfi.samples.sample import Flow, Image, NeighbourFlows, Sample, as_rgb
-from evfi.types import Events
+from evfi.types import Events, SensorSize
 
 Value = TypeVar("Value")
 DEFAULT_CACHE_BYTES = 256 << 20
@@ -157,6 +157,14 @@ class SampleReader:
         there = [not self.needs.shortfall(self.times(int(position))) for position in positions]
         return positions[np.array(there, bool)]
 
+    def by_size(self, positions: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """The positions apart by the size of their frames, smaller frames first. No image and no event is read."""
+        found: dict[tuple[int, int], list[int]] = {}
+        for position in positions.tolist():
+            size = self._source(self._row(position)).sensor_size
+            found.setdefault((size.height, size.width), []).append(position)
+        return [np.array(found[size], np.intp) for size in sorted(found)]
+
     def _row(self, position: int) -> SimpleNamespace:
         # Not a pandas row: that takes 50 times longer, and its `clip` would be the method of that name.
         return SimpleNamespace(**{name: column[position] for name, column in self._columns.items()})
@@ -200,6 +208,10 @@ class _ClipSource:
 
     truth = frame
 
+    @property
+    def sensor_size(self) -> SensorSize:
+        return self.clips.sensor_size(self.clip)
+
     def events(self, start_us: int, end_us: int) -> Events:
         key = (self.store, self.clip, "events", self.online)
         return self.reader.cached(key, self._all_events, _event_bytes).window(start_us, end_us)
@@ -224,6 +236,10 @@ class _RecordingSource:
 
     def truth(self, number: int) -> Image:
         return self._image("truth", number)
+
+    @property
+    def sensor_size(self) -> SensorSize:
+        return self.recording.sensor_size
 
     def events(self, start_us: int, end_us: int) -> Events:
         key = (self.store, start_us, end_us)

@@ -42,6 +42,14 @@ def is_regular(times: Times, group: Group, max_ratio: float) -> bool:
     return bool((intervals[group.frame0 : group.frame1] <= max_ratio * np.median(intervals)).all())
 
 
+def is_covered(start_us: int, end_us: int, events: tuple[int, int], slack_us: float) -> bool:
+    """Whether a recording's events, the first and the last of which are given, reach over [start_us, end_us).
+
+    A still scene has none for a while: up to `slack_us` in all may lie outside.
+    """
+    return max(0, events[0] - start_us) + max(0, end_us - events[1]) <= slack_us
+
+
 def truth_targets(times: Times, truth: Times) -> Iterator[tuple[int, NDArray[np.intp]]]:
     """For each pair (i, i+1) of frames: the numbers of the truth frames strictly between them."""
     for first in range(len(times) - 1):

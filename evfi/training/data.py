@@ -22,7 +22,7 @@ from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
 from evfi.samples.tails import without_tails
 from evfi.training.options import Runtime
-from evfi.training.sampler import Draws, StepBatches, draws_of_step
+from evfi.training.sampler import Draws, DrawsApart, StepBatches, draws_of_step
 
 _PREFETCHED = 4
 
@@ -94,14 +94,17 @@ class StageData:
         if len(train) and not len(self.training):
             raise UserError(
                 f"none of the {len(train)} training rows of {index} gives {family.name} the frames it needs "
-                f"({self.reader.needs}): add the skip 1 to samples.septuplet_train_skips"
+                f"({self.reader.needs}): add the skip 1 to samples.septuplet_train_skips and recording_train_skips; a "
+                "recording must have as many frames in a row, at even distances"
             )
         held_out = self.reader.suitable(np.flatnonzero((split == "validation") & wanted))
         if recipe.validation_tail:
             self.training, tails = without_tails(self.reader, self.training, recipe.validation_tail)
             held_out = np.concatenate((held_out, tails))
         self.validation = evenly(held_out, recipe.validation_samples)
-        self.draws = Draws(self.training, recipe.seed)
+        groups = [] if recipe.augment.crops else self.reader.by_size(self.training)
+        apart = len(groups) > 1
+        self.draws = DrawsApart(groups, recipe.seed, recipe.batch_size) if apart else Draws(self.training, recipe.seed)
 
     def batches(self, start: int, end: int, runtime: Runtime) -> Iterator[Batch]:
         """The batches of the steps [start, end), the same whatever the runtime.

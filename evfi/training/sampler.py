@@ -1,6 +1,6 @@
 """Which sample, and which random numbers, belong to draw number k. Workers, ranks and resumes cannot change either."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -40,6 +40,33 @@ class Draws:
         return np.random.default_rng(item_seed(self.seed, "draw", draw))
 
 
+class DrawsApart(Draws):
+    """Draws of which each step takes samples of one group only, such as frames of one size, which fit into one batch.
+
+    A round takes each group's batches in turn, in a random order; what does not fill a group's last batch is filled up
+    from its next epoch.
+
+    Args:
+        groups: the samples to draw from, group by group.
+        seed, batch_size: the recipe's.
+    """
+
+    def __init__(self, groups: Sequence[NDArray[np.intp]], seed: int, batch_size: int) -> None:
+        super().__init__(np.concatenate(groups), seed)
+        self.batch_size = batch_size
+        self._groups = [Draws(group, item_seed(seed, "group", number)) for number, group in enumerate(groups)]
+        self._turns = np.repeat(np.arange(len(groups)), [-(-len(group) // batch_size) for group in groups])
+
+    def position(self, draw: int) -> int:
+        """The sample of a draw."""
+        step, place = divmod(draw, self.batch_size)
+        rounds, turn = divmod(step, len(self._turns))
+        turns = self._turns[_order(item_seed(self.seed, "turns"), rounds, len(self._turns))]
+        group = int(turns[turn])
+        batches_before = rounds * int((turns == group).sum()) + int((turns[:turn] == group).sum())
+        return self._groups[group].position(batches_before * self.batch_size + place)
+
+
 class StepBatches(Sampler[list[int]]):
     """Draw numbers of the steps [start, end): step s takes the draws [s * batch, (s + 1) * batch)."""
 
@@ -59,6 +86,6 @@ def draws_of_step(step: int, batch_size: int) -> list[int]:
     return list(range(step * batch_size, (step + 1) * batch_size))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng(item_seed(seed, "epoch", epoch)).permutation(count)

@@ -21,6 +21,7 @@ from evfi.io.recording import RecordingWriter
 from evfi.models.registry import family_named
 from evfi.models.weights import model_meta, save_weights
 from evfi.provenance import digest_file
+from evfi.reports.page import write_report
 from evfi.samples.index import RecordingSource, write_index
 from evfi.samples.options import SamplesOptions
 from evfi.samples.reader import SampleReader
@@ -245,6 +246,29 @@ def test_targets_that_a_family_cannot_predict_are_not_applicable(stores: Path, t
     for entry in document["pictures"]:
         folder = tmp_path / "convlstm" / "pictures" / entry["folder"]
         assert folder.exists() == (entry["sample_id"] in set(answered["sample_id"]))
+
+
+def test_without_a_true_frame_the_events_alone_judge_and_the_report_says_so(
+    stores: Path, weights: Path, tmp_path: Path
+) -> None:
+    source = RecordingSource(store=stores / "rec.zarr", name="rec", split="test")
+    options = SamplesOptions(recording_test_taus=(1 / 3, 2 / 3))
+    write_index(tmp_path / "test.parquet", "test", clip_stores=[], recordings=[source], options=options)
+    folders = [tmp_path / name for name in ("baselines", "timelens")]
+    for folder, given in zip(folders, (None, weights), strict=True):
+        evaluate(tmp_path / "test.parquet", folder, weights=given, options=OPTIONS)
+        table = pd.read_parquet(folder / "targets.parquet").query("protocol == 'between'")
+        assert set(table["target"]) == {"moment+1", "moment+2"}
+        consistent = table["metric"] == "event_consistency"
+        scores = table[consistent]
+        assert scores["value"].notna().mean() > 0.5
+        assert scores.loc[scores["value"].isna(), "note"].str.startswith("not identifiable").all()
+        assert table.loc[~consistent, "value"].isna().all()
+        assert table.loc[~consistent, "note"].str.startswith("no true frame").all()
+    (tmp_path / "report").mkdir()
+    write_report(tmp_path / "report", evaluations=folders)
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "no true frames, 2 moments between neighbouring frames (recordings_between2)" in page
 
 
 def test_no_figure_depends_on_the_number_of_threads(stores: Path, weights: Path, tmp_path: Path) -> None:

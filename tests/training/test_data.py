@@ -14,6 +14,7 @@ from evfi.models.registry import FAMILIES
 from evfi.samples.reader import SampleReader
 from evfi.training.data import StageData, evenly
 from evfi.training.options import Runtime
+from tests.samples.test_flows import SMALL, WIDE, index_of
 
 TIMELENS = FAMILIES["timelens"]
 
@@ -55,6 +56,28 @@ def test_the_samples_of_a_step_are_known_by_name(index: Path) -> None:
     assert len(data.ids_of_step(4)) == 2
     assert all(name.startswith("septuplets/0000") for name in data.ids_of_step(4))
     assert data.ids_of_step(4) != data.ids_of_step(5)
+
+
+WEVI = FAMILIES["wevi"]
+
+
+def test_recordings_of_different_sensors_are_batched_apart_where_no_crop_makes_them_equal(tmp_path: Path) -> None:
+    index = index_of(tmp_path, "train", SMALL, WIDE)
+    for crop, sizes in ((0, {(40, 56), (48, 64)}), (32, {(32, 32)})):
+        changes = {"batch_size": 2, "augment": {"crop": crop}}
+        data = StageData(index, WEVI, WEVI.stages[0].recipe.overridden(changes))
+        batches = list(data.batches(0, 6, Runtime(workers=0)))
+        assert {tuple(batch.frame0.shape[-2:]) for batch in batches} == sizes  # pyright: ignore
+        assert {len(batch.frame0) for batch in batches} == {2}  # pyright: ignore
+
+
+def test_the_end_of_a_recording_is_validated_on(tmp_path: Path) -> None:
+    changes = {"batch_size": 2, "augment": {"crop": 32}, "validation_tail": 0.4}
+    data = StageData(index_of(tmp_path, "train", SMALL, WIDE), WEVI, WEVI.stages[0].recipe.overridden(changes))
+    targets = data.reader.table["target"].to_numpy()
+    assert targets[data.training].tolist() == [1, 2, 3, 1, 2, 3]
+    assert targets[data.validation].tolist() == [6, 6]
+    assert {data.draws.position(draw) for draw in range(20)} == set(data.training.tolist())
 
 
 CONVLSTM = FAMILIES["convlstm"]

@@ -1,10 +1,12 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evfi.errors import UserError
-from evfi.training.sampler import Draws, StepBatches
+from evfi.training.sampler import Draws, DrawsApart, StepBatches
 
 counts = st.integers(1, 50)
 
@@ -41,6 +43,25 @@ def test_a_resumed_run_takes_the_batches_an_undisturbed_one_would(start: int, mo
     assert list(resumed) == whole[start:]
     assert len(resumed) == more
     assert [draw for batch in whole for draw in batch] == list(range((start + more) * size))
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 20), min_size=2, max_size=4), st.integers(1, 5), st.integers(0, 3), st.integers(0, 3))
+def test_a_step_stays_in_one_group_and_a_round_takes_each_groups_batches(
+    counts: list[int], batch: int, seed: int, rounds: int
+) -> None:
+    edges = np.cumsum([0, *counts])
+    groups = [np.arange(first, last, dtype=np.intp) for first, last in pairwise(edges)]
+    draws = DrawsApart(groups, seed, batch)
+    steps = sum(-(-count // batch) for count in counts)
+    taken: list[list[int]] = [[] for _ in counts]
+    for step in range(rounds * steps, (rounds + 1) * steps):
+        drawn = [draws.position(draw) for draw in range(step * batch, (step + 1) * batch)]
+        (group,) = {int(np.searchsorted(edges, position, side="right")) - 1 for position in drawn}
+        taken[group] += drawn
+    assert [len(own) for own in taken] == [-(-count // batch) * batch for count in counts]
+    if rounds == 0:
+        assert all(set(own) == set(group) for own, group in zip(taken, groups, strict=True))
 
 
 def test_an_empty_training_set_is_refused() -> None:
