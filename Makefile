@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-check test check slurm bench clean
+.PHONY: help setup demo demo-check test check slurm browser bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -49,6 +49,10 @@ slurm: setup ## the smoke run on a real Slurm cluster on this machine (root: ins
 	@scripts/slurm_cluster install
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[slurm]'
 	@$(BIN)/python -m pytest -m slurm $(PYTEST_FLAGS) tests/workflow/test_slurm.py
+
+browser: setup ## the report and `evfi view` in a real Chromium (skipped with the reason where there is none)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@$(BIN)/python -m pytest -m browser -rs $(PYTEST_FLAGS) tests/reports/test_browser.py
 
 bench: setup ## speed ratios (median of interleaved pairs in one run)
 	@for script in scripts/bench_*.py; do $(BIN)/python $$script; done

@@ -17,12 +17,16 @@ def run(
     stores: Annotated[str, typer.Option(metavar="FILE…", help="Receipts of the stores, separated by spaces.")] = "",
     rendered: Annotated[Path | None, typer.Option(help="The receipt of rendered data, such as demo.json.")] = None,
     benchmarks: Annotated[Path | None, typer.Option(help="Snakemake's benchmark files.")] = None,
+    outputs: Annotated[
+        str, typer.Option(metavar="RULE=PATH…", help="What each rule wrote, separated by spaces: for its disk space.")
+    ] = "",
     options: OptionsJson = "",
 ) -> None:
     """Write the report of a run: one HTML page that opens from disk, metrics.json and resources.json.
 
     Example: `evfi report results --evaluations "results/evaluation/baselines results/evaluation/timelens"`
     """
+    from evfi.reports.disk import parsed_outputs
     from evfi.reports.page import write_report
 
     given = parsed_json(options)
@@ -33,6 +37,7 @@ def run(
         stores=[Path(receipt) for receipt in stores.split()],
         demo=rendered,
         benchmarks=benchmarks,
+        outputs=parsed_outputs(outputs.split()),
         options=options_from(ReportOptions, given.get("report", {}), "report"),
         evaluation_options=options_from(EvaluationOptions, given.get("evaluation", {}), "evaluation"),
     )

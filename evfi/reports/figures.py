@@ -4,7 +4,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
 
 from evfi.reports.trainings import Curve, Training
 
@@ -45,7 +46,9 @@ _STYLE: dict[Any, Any] = {
     "ytick.major.size": 0,
     "figure.constrained_layout.use": True,
 }
-_MOST_POINTS, _MOST_DOTS = 300, 40
+_MOST_POINTS, _MOST_DOTS, _BINS = 300, 40, 24
+_MILLION = 1000 * 1000
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,62 @@ def tau_figure(lines: Sequence[Line], *, y_label: str, name: str, description: s
         return _svg(figure, name, description)
 
 
+def time_figure(lines: Sequence[Line], *, x_label: str, y_label: str, name: str, description: str) -> Markup:
+    """A metric over a sequence's time, a line for each method."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 2.5))
+        axes = figure.subplots()
+        for line in sorted(lines, key=lambda line: line.strong):
+            thin = _thinned(Curve(line.x, line.y))
+            axes.plot(thin.steps, thin.values, color=_SERIES[line.series], linewidth=1.8 if line.strong else 1.1)
+        axes.margins(x=0.01, y=0.1)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        return _svg(figure, name, description)
+
+
+def rate_figure(
+    x: Array, rate: Array, *, x_label: str, name: str, description: str, band: tuple[Array, Array] | None = None
+) -> Markup:
+    """Events a second over time, from zero; `band`: lower and upper edge of a shaded range around the line."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6, 2.0))
+        axes = figure.subplots()
+        if band is not None:
+            axes.fill_between(x, *band, color=_SERIES[2], alpha=0.25, linewidth=0)
+        axes.plot(x, rate, color=_SERIES[2], linewidth=1.4)
+        axes.set_ylim(bottom=0)
+        axes.margins(x=0.01)
+        axes.yaxis.set_major_formatter(FuncFormatter(_in_thousands))
+        axes.set_xlabel(x_label)
+        axes.set_ylabel("events a second")
+        return _svg(figure, name, description)
+
+
+def histogram_figure(groups: Mapping[str, Array], *, x_label: str, y_label: str, name: str, description: str) -> Markup:
+    """How values are distributed, a stepped line for each group, on common bins."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6, 2.0))
+        axes = figure.subplots()
+        edges = np.histogram_bin_edges(np.concatenate([*groups.values()]), bins=_BINS)
+        for number, (label, values) in enumerate(groups.items()):
+            counted, _ = np.histogram(values, bins=edges)
+            axes.stairs(counted, edges, color=_SERIES[4 - 2 * number], linewidth=1.6, label=label)
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+        axes.legend(frameon=False, fontsize=8)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        return _svg(figure, name, description)
+
+
+def _in_thousands(value: float, _position: int) -> str:
+    """2500000 as "2.5 M", 40000 as "40 k"."""
+    if abs(value) >= _MILLION:
+        return f"{value / _MILLION:g} M"
+    return f"{value / 1000:g} k" if abs(value) >= 1000 else f"{value:g}"
+
+
 def _loss_panel(axes: Axes, training: Training) -> None:
     raw = _thinned(training.loss)
     axes.plot(raw.steps, raw.values, color=_SERIES[2], linewidth=0.7, alpha=0.45)
@@ -106,6 +165,9 @@ def _loss_panel(axes: Axes, training: Training) -> None:
     positive = [value for value in raw.values if value > 0]
     if len(positive) == len(raw) and positive and max(positive) > 8 * min(positive):
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _dots(axes: Axes, curve: Curve, *, linewidth: float) -> None:

@@ -2,6 +2,8 @@
 
 import math
 
+from evfi.units import BYTES_PER_MB
+
 NOTHING = "–"
 _MINUS = "\N{MINUS SIGN}"
 _MB_PER_GB = 1024
@@ -60,3 +62,13 @@ def memory(megabytes: float | None) -> str:
     if megabytes is None:
         return NOTHING
     return f"{megabytes / _MB_PER_GB:.2f} GB" if megabytes >= _MB_PER_GB else f"{megabytes:.0f} MB"
+
+
+def disk(size: int | None) -> str:
+    """Disk in kB, MB or GB, thousands of bytes as disks are sold; a dash where it is unknown."""
+    if size is None:
+        return NOTHING
+    megabytes = size / BYTES_PER_MB
+    if megabytes >= 1000:
+        return f"{megabytes / 1000:.2f} GB"
+    return f"{megabytes:.1f} MB" if megabytes >= 1 else f"{1000 * megabytes:.0f} kB"

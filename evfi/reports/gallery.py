@@ -12,7 +12,7 @@ from evfi.reports import formatting
 from evfi.reports.comparison import Comparison
 from evfi.reports.measured import Measured, Method, PictureGroup, PictureSample
 from evfi.reports.options import ReportOptions
-from evfi.reports.pictures import Image, Picture, error_map, loop, picture
+from evfi.reports.pictures import Image, Picture, error_map, event_overlay, loop, picture
 from evfi.reports.settings import headline_target, ordered_settings, setting_words
 from evfi.reports.views import kind_of, series_of
 from evfi.units import BYTES_PER_MB
@@ -37,10 +37,14 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One target: its name, its place between the frames, the events around it, and the answers."""
+    """One target: its name, its place between the frames, the events around it, and the answers.
+
+    `overlay` are the same events alone, to be laid over any answer.
+    """
 
     said: str
     events: Picture | None
+    overlay: Picture | None
     shots: tuple[Shot, ...]
 
 
@@ -82,7 +86,7 @@ class Gallery:
         """Bytes of all pictures as they stand in the page."""
         pictures: list[Picture] = [self.thumb, self.frame0, self.frame1, *(one.picture for one in self.loops)]
         for moment in self.moments:
-            pictures.extend([moment.events] if moment.events else [])
+            pictures.extend(one for one in (moment.events, moment.overlay) if one)
             pictures.extend(shot.image for shot in moment.shots)
             pictures.extend(shot.error for shot in moment.shots if shot.error)
         return sum(len(one.uri) for one in pictures)
@@ -223,10 +227,13 @@ def _moment(
                 value=formatting.with_unit(formatting.number(value, card.decimals), card.unit),
             )
         )
-    events = inputs / sample.folder / "events.png"
+    path = inputs / sample.folder / "events.png"
+    drawn = read_image(path) if path.is_file() else None
+    words = f"events around {sample.target}"
     return Moment(
         said=f"{sample.target}, tau {sample.tau:.2f}",
-        events=coder.exact(read_image(events), f"events around {sample.target}") if events.is_file() else None,
+        events=None if drawn is None else coder.exact(drawn, words),
+        overlay=None if drawn is None else coder.exact(event_overlay(drawn), words),
         shots=tuple(shots),
     )
 

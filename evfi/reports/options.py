@@ -49,3 +49,15 @@ class ReportOptions(Options):
     loop_ms: Annotated[int, Ge(100)] = Field(default=900, description="how long a loop takes from frame 0 to frame 1")
     validation_pictures: Annotated[int, Ge(0)] = Field(default=3, description="validation pictures shown of each stage")
     table_rows: Annotated[int, Ge(1)] = Field(default=200, description="most rows of one table of details")
+    sequences_shown: Annotated[int, Ge(0)] = Field(
+        default=24, description="most sequences of one setting that get a part of their own"
+    )
+    hardest_targets: Annotated[int, Ge(1)] = Field(
+        default=8, description="targets shown of a sequence, those first where the best learned method does worst"
+    )
+    surveyed_events: Annotated[int, Ge(0)] = Field(
+        default=50_000_000, description="most events that the report reads of recordings, for their data-set pages"
+    )
+    surveyed_clips: Annotated[int, Ge(0)] = Field(
+        default=48, description="clips of each part, evenly spread, whose events the report reads"
+    )

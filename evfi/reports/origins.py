@@ -1,4 +1,4 @@
-"""Where a run's figures come from: facts of its data, and the command and version behind each output."""
+"""Where a run's figures come from: the command and version behind each output, the statistics of rendered data."""
 
 import json
 import shlex
@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from typing import Any
 
+from evfi.provenance import digest_bytes
 from evfi.reports import formatting
 from evfi.reports.measured import read_json
 from evfi.reports.views import Cell, Column, Line, Table
@@ -17,18 +18,10 @@ _SHORT_HASH = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """A heading and lines of (name, value); `more` is for those who ask."""
-
-    title: str
-    lines: tuple[tuple[str, str], ...]
-    more: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Stamp:
     """The stamp beside one output: what was run, with which version, when."""
 
+    anchor: str
     output: str
     command: str
     lines: tuple[tuple[str, str], ...]
@@ -42,10 +35,15 @@ def read_stamps(outputs: Sequence[Path], base: Path) -> tuple[Stamp, ...]:
     """
     stamps = []
     for output in outputs:
-        path = output.with_name(output.stem + ".provenance.json")
+        path = _stamp_path(output)
         if path.is_file():
             stamps.append(_stamp(output, read_json(path, remedy="delete it"), base))
     return tuple(stamps)
+
+
+def stamp_anchor(output: Path) -> str:
+    """Where the command behind an output stands in the page; empty if the output has no stamp."""
+    return _anchor(output) if _stamp_path(output).is_file() else ""
 
 
 def package_versions() -> tuple[tuple[str, str], ...]:
@@ -57,23 +55,6 @@ def package_versions() -> tuple[tuple[str, str], ...]:
         except PackageNotFoundError:
             continue
     return tuple(found)
-
-
-def data_facts(receipts: Sequence[Path]) -> tuple[Facts, ...]:
-    """Facts of stores from their receipts: one entry a recording, one for all clips of a part.
-
-    Raises:
-        MissingInputError, InputFileError: a receipt is absent or not JSON.
-    """
-    recordings: list[Facts] = []
-    clips: dict[str, list[dict[str, Any]]] = {}
-    for path in receipts:
-        receipt = read_json(path, remedy="make its store again")
-        if "clip_ids" in receipt:
-            clips.setdefault(path.stem.rsplit("-", 1)[0], []).append(receipt)
-        elif "counts" in receipt:
-            recordings.append(_recording(path, receipt))
-    return (*(_clips(part, members) for part, members in sorted(clips.items())), *recordings)
 
 
 def demo_table(document: Mapping[str, Any]) -> Table | None:
@@ -106,7 +87,7 @@ def plain_lines(values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         if isinstance(value, Mapping):
             lines.extend((f"{name}.{inner}", text) for inner, text in plain_lines(value))
         elif value is not None:
-            lines.append((str(name), _text(value)))
+            lines.append((str(name), fact_text(value)))
     return tuple(lines)
 
 
@@ -128,7 +109,17 @@ def _stamp(output: Path, stamp: Mapping[str, Any], base: Path) -> Stamp:
         for name, key in (("evfi", "evfi"), ("commit", "git"), ("Python", "python"), ("on", "platform"), ("at", "time"))
         if stamp.get(key)
     ]
-    return Stamp(_relative(output, base), shlex.join(words), tuple(lines))
+    return Stamp(_anchor(output), _relative(output, base), shlex.join(words), tuple(lines))
+
+
+def _stamp_path(output: Path) -> Path:
+    whole = output.absolute()
+    return whole.with_name(whole.stem + ".provenance.json")
+
+
+def _anchor(output: Path) -> str:
+    """An id without anything of the output's name in it: names come from files."""
+    return f"stamp-{digest_bytes(str(output.resolve()).encode())[:12]}"
 
 
 def _relative(path: Path, base: Path) -> str:
@@ -136,39 +127,7 @@ def _relative(path: Path, base: Path) -> str:
     return str(resolved.relative_to(base.resolve())) if resolved.is_relative_to(base.resolve()) else str(path)
 
 
-def _recording(path: Path, receipt: Mapping[str, Any]) -> Facts:
-    source = receipt.get("source") or {}
-    counts = receipt["counts"]
-    size = _frame_size(receipt)
-    repairs = {name: count for name, count in (receipt.get("repairs") or {}).items() if count}
-    lines = [("file", str(source.get("file", path.name)))]
-    if source.get("camera"):
-        lines.append(("camera", str(source["camera"])))
-    if size:
-        lines.append(("frame size", size))
-    lines.extend((name, f"{int(count):,}") for name, count in counts.items())
-    lines.extend((f"repaired: {name.replace('_', ' ')}", _text(count)) for name, count in repairs.items())
-    if source.get("sha256"):
-        lines.append(("SHA-256", str(source["sha256"])[:_SHORT_HASH] + "…"))
-    return Facts(f"Recording {path.stem}", tuple(lines))
-
-
-def _frame_size(receipt: Mapping[str, Any]) -> str:
-    shape = ((receipt.get("arrays") or {}).get("frames/image") or {}).get("shape") or []
-    return f"{shape[2]} x {shape[1]}" if len(shape) >= 3 else ""
-
-
-def _clips(part: str, receipts: Sequence[Mapping[str, Any]]) -> Facts:
-    clips = sum(len(receipt["clip_ids"]) for receipt in receipts)
-    events = sum(int(receipt.get("event_count", 0)) for receipt in receipts)
-    lines = [("clips", f"{clips:,}"), ("shards", f"{len(receipts):,}"), ("events", f"{events:,}")]
-    if clips:
-        lines.append(("events a clip", f"{events // clips:,}"))
-    options = receipts[0].get("options") or {}
-    return Facts(f"Clips, {part}", tuple(lines), more=plain_lines(options))
-
-
-def _text(value: Any) -> str:
+def fact_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ from markupsafe import Markup
 from evfi.evaluation.options import EvaluationOptions
 from evfi.io.atomic import writing
 from evfi.provenance import git_hash, package_version, write_json, write_stamp
-from evfi.reports import formatting, summary
+from evfi.reports import formatting, summary, verdicts
 from evfi.reports.comparison import Comparison
+from evfi.reports.datasets import data_pages
+from evfi.reports.disk import bytes_of_rules
 from evfi.reports.gallery import galleries
 from evfi.reports.goals import GoalResult, goal_results
 from evfi.reports.measured import read_json, read_measured
 from evfi.reports.metrics_document import metrics_document
 from evfi.reports.options import ReportOptions
-from evfi.reports.origins import data_facts, demo_table, package_versions, read_stamps
+from evfi.reports.origins import demo_table, package_versions, read_stamps
 from evfi.reports.panels import goals_view, resources_view, training_view
 from evfi.reports.pictures import error_gradient
 from evfi.reports.resources import read_jobs, resources_document
@@ -41,6 +43,7 @@ def write_report(
     evaluations: Sequence[Path],
     trainings: Sequence[Path] = (),
     benchmarks: Path | None = None,
+    outputs: Mapping[str, Sequence[Path]] | None = None,
     demo: Path | None = None,
     stores: Sequence[Path] = (),
     options: ReportOptions | None = None,
@@ -52,6 +55,7 @@ def write_report(
         evaluations: folders that `evaluate` wrote, of the baselines and of each family, on one sample index.
         trainings: training folders `<family>/<stage>/`, in the order of the stages.
         benchmarks: Snakemake's folder of benchmark files.
+        outputs: what each rule wrote, for the disk it takes.
         demo: the receipt of rendered demo data (demo.json).
         stores: receipts of the stores (x.json) that the index points into.
         options: title, goals, pictures.
@@ -69,36 +73,39 @@ def write_report(
     jobs = read_jobs(benchmarks)
     runs = read_trainings(trainings)
     page, metrics, resources = (out_dir / name for name in (PAGE, METRICS, RESOURCES))
-    sentences, parts = summary.winner_sentences(comparison, options), summary.parts(comparison, options)
+    tallies, found = verdicts.tallies(comparison, options), verdicts.verdicts(comparison, options)
+    parts, disk = summary.parts(comparison, options), bytes_of_rules(outputs or {})
     text = _rendered(
         {
             "options": options,
-            "sentences": sentences,
+            "tallies": tallies,
+            "verdicts": found,
             "goals": goals_view(goals, comparison, options),
             "sections": sections(comparison, options),
             "parts": parts,
             "samples": galleries(comparison, options),
             "trainings": [training_view(training, options) for training in runs],
-            "data": data_facts(stores),
+            "data": data_pages(stores, options),
             "demo": None if demo is None else demo_table(read_json(demo, remedy="make it with `evfi demo-data`")),
-            "resources": resources_view(jobs),
+            "resources": resources_view(jobs, disk),
             "stamps": read_stamps([*evaluations, *trainings, *(_store_of(path) for path in stores)], out_dir),
         }
     )
     for path, write in (
         (metrics, lambda partial: write_json(partial, metrics_document(comparison, goals, options.main_metric))),
-        (resources, lambda partial: write_json(partial, resources_document(jobs))),
+        (resources, lambda partial: write_json(partial, resources_document(jobs, disk))),
         (page, lambda partial: partial.write_text(text, encoding="utf-8")),
     ):
         with writing(path) as partial:
             write(partial)
     write_stamp(page)
+    sentences = [*tallies, *(verdict.sentence for verdict in found), *(part.sentence for part in parts)]
     log.info("%s: %.1f MB", page, len(text.encode()) / BYTES_PER_MB)
     return Summary(
         report=page,
         metrics=metrics,
         resources=resources,
-        sentences=tuple(summary.plain(sentence) for sentence in (*sentences, *(part.sentence for part in parts))),
+        sentences=tuple(summary.plain(sentence) for sentence in sentences),
         goals_met=sum(result.status == "met" for result in goals),
         goals_missed=_in_words(goals, "missed", comparison, options),
         goals_not_measured=_in_words(goals, "not measured", comparison, options),

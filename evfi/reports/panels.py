@@ -1,6 +1,6 @@
 """The panels of goals, training stages and resources, as the template takes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from evfi.reports.comparison import Comparison
 from evfi.reports.figures import training_figure
 from evfi.reports.goals import GoalResult
 from evfi.reports.options import ReportOptions
-from evfi.reports.origins import plain_lines
+from evfi.reports.origins import plain_lines, stamp_anchor
 from evfi.reports.pictures import Picture, picture
 from evfi.reports.resources import Job, uses
 from evfi.reports.summary import goal_place, label_of
@@ -89,6 +89,7 @@ class TrainingView:
     figure: Markup | None
     pictures: tuple[tuple[int, Picture], ...]
     facts: tuple[tuple[str, str], ...]
+    source: str
 
 
 def training_view(training: Training, options: ReportOptions) -> TrainingView:
@@ -120,6 +121,7 @@ def training_view(training: Training, options: ReportOptions) -> TrainingView:
             for step, path in shown
         ),
         facts=plain_lines(training.run),
+        source=stamp_anchor(training.folder),
     )
 
 
@@ -137,17 +139,19 @@ def _spread(items: Sequence[tuple[int, Path]], wanted: int) -> list[tuple[int, P
 class ResourcesView:
     total: str
     peak: str
+    disk: str
     rules: Table
     jobs: Table
 
 
-def resources_view(jobs: Sequence[Job]) -> ResourcesView | None:
+def resources_view(jobs: Sequence[Job], disk: Mapping[str, int] | None = None) -> ResourcesView | None:
     if not jobs:
         return None
-    rules = uses(jobs)
+    rules = uses(jobs, disk)
     return ResourcesView(
         total=formatting.duration(sum(job.seconds for job in jobs)),
         peak=formatting.memory(max((job.memory_mb for job in jobs if job.memory_mb is not None), default=None)),
+        disk=formatting.disk(sum(disk.values())) if disk else "",
         rules=Table(
             caption="Every rule of the workflow; memory is the most that any of its jobs held at once.",
             first="rule",
@@ -158,6 +162,7 @@ def resources_view(jobs: Sequence[Job]) -> ResourcesView | None:
                 Column("longest job"),
                 Column("CPU time"),
                 Column("peak memory"),
+                Column("disk", note="all files of its outputs when the report was made"),
             ),
             lines=tuple(
                 Line(
@@ -169,6 +174,7 @@ def resources_view(jobs: Sequence[Job]) -> ResourcesView | None:
                         Cell(formatting.duration(use.longest_seconds), sort=repr(use.longest_seconds)),
                         Cell(formatting.duration(use.cpu_seconds), sort=_sort(use.cpu_seconds)),
                         Cell(formatting.memory(use.memory_mb), sort=_sort(use.memory_mb)),
+                        Cell(formatting.disk(use.disk_bytes), sort=_sort(use.disk_bytes)),
                     ),
                 )
                 for use, bar in zip(rules, bars([use.seconds for use in rules]), strict=True)

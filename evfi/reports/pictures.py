@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from evfi.errors import UserError
+from evfi.representation.drawing import OFF_COLOUR, ON_COLOUR
 
 Image = NDArray[np.uint8]
 _ERROR_COLOURS = "inferno"
@@ -81,6 +82,17 @@ def error_map(image: Image, target: Image, scale: int) -> Image:
         raise UserError(f"an error map needs two images of one size, got {image.shape[:2]} and {target.shape[:2]}")
     difference = np.abs(_colour(image).astype(np.int16) - _colour(target)).mean(axis=2)
     return _colour_table()[np.clip(np.rint(difference * (255 / scale)), 0, 255).astype(np.uint8)]
+
+
+def coloured(levels: NDArray[np.uint8]) -> Image:
+    """Levels 0 to 255 (H, W) in the colours of an error map: uint8 (H, W, 3)."""
+    return _colour_table()[levels]
+
+
+def event_overlay(drawn: Image) -> Image:
+    """What `representation.drawing` drew, without the picture under it: uint8 (H, W, 4), clear where no event is."""
+    is_event = (drawn == ON_COLOUR).all(axis=2) | (drawn == OFF_COLOUR).all(axis=2)
+    return np.dstack([np.where(is_event[..., None], drawn, 0), np.where(is_event, 255, 0)]).astype(np.uint8)
 
 
 def error_gradient(stops: int = 9) -> str:

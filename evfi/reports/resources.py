@@ -1,8 +1,8 @@
-"""Run time and memory of every rule, from Snakemake's benchmark files."""
+"""Run time and memory of every rule, from Snakemake's benchmark files; the disk that its outputs take."""
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class RuleUse:
-    """All jobs of one rule together; `memory_mb` is the largest of any job."""
+    """All jobs of one rule together; `memory_mb` is the largest of any job; `disk_bytes` is None where unknown."""
 
     rule: str
     jobs: int
@@ -35,6 +35,7 @@ class RuleUse:
     longest_seconds: float
     cpu_seconds: float | None
     memory_mb: float | None
+    disk_bytes: int | None = None
 
 
 def read_jobs(folder: Path | None) -> tuple[Job, ...]:
@@ -50,8 +51,9 @@ def read_jobs(folder: Path | None) -> tuple[Job, ...]:
     return tuple(_job(folder, path) for path in sorted(folder.rglob("*.tsv")))
 
 
-def uses(jobs: Sequence[Job]) -> tuple[RuleUse, ...]:
-    """Jobs joined by rule, the most time-consuming rule first."""
+def uses(jobs: Sequence[Job], disk: Mapping[str, int] | None = None) -> tuple[RuleUse, ...]:
+    """Jobs joined by rule, the most time-consuming rule first; `disk` are the bytes of each rule's outputs."""
+    sizes = disk or {}
     by_rule: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
         by_rule[job.rule].append(job)
@@ -63,19 +65,21 @@ def uses(jobs: Sequence[Job]) -> tuple[RuleUse, ...]:
             longest_seconds=max(job.seconds for job in members),
             cpu_seconds=_total([job.cpu_seconds for job in members]),
             memory_mb=max((job.memory_mb for job in members if job.memory_mb is not None), default=None),
+            disk_bytes=sizes.get(rule),
         )
         for rule, members in by_rule.items()
     ]
     return tuple(sorted(joined, key=lambda use: (-use.seconds, use.rule)))
 
 
-def resources_document(jobs: Sequence[Job]) -> dict[str, Any]:
+def resources_document(jobs: Sequence[Job], disk: Mapping[str, int] | None = None) -> dict[str, Any]:
     """What resources.json holds: totals, each rule, each job. Times differ from run to run, so it has no digest."""
     memory = [job.memory_mb for job in jobs if job.memory_mb is not None]
     return {
         "schema": "evfi.resources",
         "total_seconds": math.fsum(job.seconds for job in jobs),
         "peak_memory_mb": max(memory, default=None),
+        "disk_bytes": sum(disk.values()) if disk else None,
         "rules": [
             {
                 "rule": use.rule,
@@ -84,8 +88,9 @@ def resources_document(jobs: Sequence[Job]) -> dict[str, Any]:
                 "longest_seconds": use.longest_seconds,
                 "cpu_seconds": use.cpu_seconds,
                 "peak_memory_mb": use.memory_mb,
+                "disk_bytes": use.disk_bytes,
             }
-            for use in uses(jobs)
+            for use in uses(jobs, disk)
         ],
         "jobs": [
             {

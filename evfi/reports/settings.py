@@ -13,6 +13,7 @@ from evfi.reports.figures import Line as FigureLine
 from evfi.reports.figures import tau_figure
 from evfi.reports.measured import Part, Setting
 from evfi.reports.options import ReportOptions
+from evfi.reports.sequences import SequencePart, sequence_parts
 from evfi.reports.views import Table, series_of
 
 _LEAST_TAUS = 3
@@ -50,6 +51,7 @@ class Block:
     targets: Table | None
     averagings: Table
     sequences: Table | None
+    sequence_parts: tuple[SequencePart, ...]
     cards: tuple[MetricCard, ...]
 
 
@@ -90,6 +92,11 @@ def headline_target(comparison: Comparison, setting: Setting, options: ReportOpt
     return next((target for target in options.headline_targets if target in there), ALL_TARGETS)
 
 
+def block_anchor(number: int) -> str:
+    """The id of the block of the setting of this number in `shown_settings`."""
+    return f"setting-{number}"
+
+
 def sections(comparison: Comparison, options: ReportOptions) -> tuple[Section, ...]:
     """All settings, joined by data set and protocol, in the order of `shown_settings`."""
     joined: dict[tuple[str, str], list[Setting]] = {}
@@ -102,7 +109,7 @@ def sections(comparison: Comparison, options: ReportOptions) -> tuple[Section, .
             short=f"{dataset}, {protocol}",
             title=_section_title(dataset, protocol, options),
             intro=_section_intro(comparison, members, options),
-            blocks=tuple(_block(comparison, setting, f"setting-{numbers[setting]}", options) for setting in members),
+            blocks=tuple(_block(comparison, setting, block_anchor(numbers[setting]), options) for setting in members),
         )
         for number, ((dataset, protocol), members) in enumerate(joined.items())
     )
@@ -146,6 +153,8 @@ def _block(comparison: Comparison, setting: Setting, anchor: str, options: Repor
     words = setting_name(setting.dataset, setting.protocol, setting.skip)
     words += f"; {_PARTS[setting.part]}" if setting.part else ""
     figure, legend = _figure(comparison, setting, anchor, metric)
+    sequences = sequence_parts(comparison, setting, anchor, options)
+    anchors = {part.title: part.anchor for part in sequences}
     return Block(
         anchor=anchor,
         setting=setting,
@@ -157,7 +166,8 @@ def _block(comparison: Comparison, setting: Setting, anchor: str, options: Repor
         legend=legend,
         targets=tables.target_table(comparison, setting, metric),
         averagings=tables.averaging_table(comparison, setting),
-        sequences=tables.sequence_table(comparison, setting, target, metric, options.table_rows),
+        sequences=tables.sequence_table(comparison, setting, target, metric, options.table_rows, anchors),
+        sequence_parts=sequences,
         cards=_cards(comparison, setting, target),
     )
 

@@ -1,18 +1,18 @@
-"""The run in words: which method wins where and by how much; whether a family's last step pays; goals."""
+"""The run in words for the terminal; goals in words; whether a family's last step pays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
 
-from evfi.evaluation.aggregate import Row
 from evfi.reports import formatting, tables
-from evfi.reports.comparison import Comparison, Paired
+from evfi.reports.comparison import Comparison
 from evfi.reports.goals import GoalResult
 from evfi.reports.measured import Method, Setting
 from evfi.reports.options import ReportOptions
 from evfi.reports.settings import headline_target, setting_words, shown_settings
+from evfi.reports.verdicts import gain_words
 from evfi.reports.views import Column, Line, Table, series_of
 
 
@@ -44,16 +44,6 @@ def summary_line(summary: Summary) -> str:
     return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def winner_sentences(comparison: Comparison, options: ReportOptions) -> tuple[Markup, ...]:
-    """How often each learned method beats the baselines, then one sentence for each setting, in the report's order."""
-    settings = shown_settings(comparison, options)
-    tallies = [
-        _tally(comparison, settings, method, options) for method in comparison.measured.methods if method.is_final
-    ]
-    winners = [_winner(comparison, setting, options) for setting in settings]
-    return tuple(sentence for sentence in (*tallies, *winners) if sentence is not None)
-
-
 def plain(sentence: Markup) -> str:
     """A sentence as text for a terminal."""
     return sentence.striptags()
@@ -68,7 +58,7 @@ def goal_words(result: GoalResult, comparison: Comparison, options: ReportOption
     asked = f"{pair} on {goal_place(result, options)}: at least {least}"
     if result.paired is None:
         return asked
-    return f"{asked}, measured {_gain(comparison, result.paired)}"
+    return f"{asked}, measured {gain_words(comparison, result.paired)}"
 
 
 def goal_place(result: GoalResult, options: ReportOptions) -> str:
@@ -130,73 +120,3 @@ def _parts_of(comparison: Comparison, final: Method, own: Sequence[Method], opti
         "The final frame of <strong>{}</strong> is better than every frame it is made of in {} of {}."
     ).format(final.label, better, formatting.count(total, "setting"))
     return Parts(final.name, sentence, table)
-
-
-def _tally(
-    comparison: Comparison, settings: Sequence[Setting], method: Method, options: ReportOptions
-) -> Markup | None:
-    """In how many settings a method beats the best baseline with certainty; None with fewer than two settings."""
-    won = total = 0
-    for setting in settings:
-        metric, target = options.main_metric, headline_target(comparison, setting, options)
-        baselines = tuple(other for other in comparison.methods(setting) if other.is_baseline)
-        best = comparison.best(setting, metric, target, baselines)
-        paired = comparison.paired(setting, method.name, best.name, metric, target) if best else None
-        if paired is not None:
-            total += 1
-            won += paired.is_better and not paired.is_level
-    if total < 2:
-        return None
-    share = f"all {total}" if won == total else f"{won} of {total}"
-    return Markup("<strong>{}</strong> beats every baseline in {} comparisons.").format(method.label, share)
-
-
-def _winner(comparison: Comparison, setting: Setting, options: ReportOptions) -> Markup | None:
-    metric, target = options.main_metric, headline_target(comparison, setting, options)
-    methods = comparison.methods(setting)
-    baseline = comparison.best(setting, metric, target, tuple(method for method in methods if method.is_baseline))
-    learned = comparison.best(setting, metric, target, tuple(method for method in methods if method.is_final))
-    place = setting_words(setting, options, target)
-    if baseline is None and learned is None:
-        return None
-    if baseline is None or learned is None:
-        only = baseline or learned
-        row = comparison.row(setting, only.name, metric, target) if only else None
-        if only is None or row is None:
-            return None
-        return Markup("On {} <strong>{}</strong> is best with {}.").format(place, only.label, _value(comparison, row))
-    paired = comparison.paired(setting, learned.name, baseline.name, metric, target)
-    rows = [comparison.row(setting, method.name, metric, target) for method in (learned, baseline)]
-    if paired is None or rows[0] is None or rows[1] is None:
-        return None
-    if not paired.is_better:
-        return Markup("On {} <strong>{}</strong> wins with {}; {} is behind it by {}.").format(
-            place, baseline.label, _value(comparison, rows[1]), learned.label, _loss(comparison, paired)
-        )
-    words = Markup("On {} <strong>{}</strong> wins with {}, {} over {}, the best baseline.")
-    if paired.is_level:
-        words = Markup("On {} <strong>{}</strong> leads with {}, but not certainly: {} over {}, the best baseline.")
-    return words.format(place, learned.label, _value(comparison, rows[0]), _gain(comparison, paired), baseline.label)
-
-
-def _value(comparison: Comparison, row: Row) -> str:
-    card = comparison.card(row.metric)
-    return f"{formatting.with_unit(formatting.number(row.value, card.decimals), card.unit)} {card.label}"
-
-
-def _gain(comparison: Comparison, paired: Paired) -> str:
-    """A difference with sign and interval, positive = better."""
-    return _span(comparison, paired, formatting.signed, 1)
-
-
-def _loss(comparison: Comparison, paired: Paired) -> str:
-    """How much worse, without a sign."""
-    return _span(comparison, paired, formatting.number, -1)
-
-
-def _span(comparison: Comparison, paired: Paired, written: Callable[[float, int], str], sign: int) -> str:
-    card = comparison.card(paired.metric)
-    low, high = sorted((sign * paired.gain_low, sign * paired.gain_high))
-    text = formatting.with_unit(written(sign * paired.gain, card.decimals), card.unit)
-    span = formatting.interval(low, high, card.decimals)
-    return f"{text} {span}" if span else text

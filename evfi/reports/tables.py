@@ -1,13 +1,14 @@
 """Tables of one setting: means with intervals, paired differences, every target, every sequence."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evfi.evaluation.aggregate import ALL_TARGETS, Row
 from evfi.reports import formatting
 from evfi.reports.comparison import BY_FRAME, BY_SEQUENCE, Comparison, Paired
 from evfi.reports.measured import Method, Setting
+from evfi.reports.origins import stamp_anchor
 from evfi.reports.views import Badge, Cell, Column, Line, Table, kind_of, number_cell, series_of, tracks
 
 
@@ -39,6 +40,8 @@ def main_table(comparison: Comparison, setting: Setting, target: str, main_metri
                 cells=tuple(cells),
                 kind=kind_of(method),
                 series=series[method.name],
+                href=stamp_anchor(method.folder),
+                hint="the command that made this row",
                 badge=_verdict(comparison, setting, method, main_metric, target, methods),
             )
         )
@@ -132,8 +135,13 @@ def averaging_table(comparison: Comparison, setting: Setting) -> Table:
     )
 
 
-def sequence_table(comparison: Comparison, setting: Setting, target: str, metric: str, most: int) -> Table | None:
-    """A row for each sequence with every method's mean; None with a single sequence. At most `most` rows."""
+def sequence_table(
+    comparison: Comparison, setting: Setting, target: str, metric: str, most: int, anchors: Mapping[str, str]
+) -> Table | None:
+    """A row for each sequence with every method's mean; None with a single sequence. At most `most` rows.
+
+    `anchors`: by its name, the id of the part about a sequence.
+    """
     rows = comparison.table(setting)
     rows = rows.loc[rows["metric"] == metric]
     if target != ALL_TARGETS:
@@ -156,6 +164,8 @@ def sequence_table(comparison: Comparison, setting: Setting, target: str, metric
             Line(
                 title=name,
                 cells=tuple(number_cell(values.get(method.name, math.nan), card.decimals) for method in methods),
+                href=anchors.get(name, ""),
+                hint="this sequence by itself",
             )
             for name, values in shown
         ),

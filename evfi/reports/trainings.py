@@ -13,9 +13,9 @@ from evfi.reports.measured import read_json
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Values at training steps, in the order of steps."""
+    """Values at training steps (or at times), in their order."""
 
-    steps: tuple[int, ...]
+    steps: tuple[float, ...]
     values: tuple[float, ...]
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ from evfi.reports.measured import Method
 
 # report.css has --series-0 to --series-8: the first four for baselines, the others for learned methods
 _BASELINE_SERIES, _SERIES = 4, 9
+_LEAST_REACH = 1e-9  # a shorter axis is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Badge:
 class Line:
     """A row of a table; `kind`: baseline, final, intermediate or empty; `series` numbers its colour.
 
-    `below` is a second line under the title.
+    `below` is a second line under the title; `href` the id in the page that the title leads to, `hint` what is there.
     """
 
     title: str
@@ -65,6 +66,8 @@ class Line:
     series: int | None = None
     badge: Badge | None = None
     below: str = ""
+    href: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def tracks(spans: Sequence[tuple[float, float, float] | None], mark: float | Non
     if not known:
         return [None for _ in spans]
     least, most = min(known), max(known)
-    reach = (most - least) or 1.0
+    reach = most - least if most - least > _LEAST_REACH else 1.0
     start, reach = least - 0.06 * reach, 1.12 * reach
 
     def percent(value: float) -> float:

@@ -133,7 +133,7 @@ class MadeRun:
             write_png(folder / "frame0.png", self._scene(0.0))
             write_png(folder / "frame1.png", self._scene(1.0))
             events = target // 2
-            events[::7, ::5] = (220, 30, 30)
+            events[round(7 * sample["tau"]) :: 7, ::5] = (220, 30, 30)
             write_png(folder / "events.png", events)
 
     def _scene(self, tau: float) -> np.ndarray:

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from evfi.errors import InputFileError, MissingInputError
-from evfi.reports.origins import data_facts, demo_table, plain_lines, read_stamps
+from evfi.errors import InputFileError, MissingInputError, UserError
+from evfi.reports.disk import bytes_of_rules, parsed_outputs
+from evfi.reports.origins import demo_table, plain_lines, read_stamps
 from evfi.reports.resources import read_jobs, resources_document, uses
 from evfi.reports.trainings import read_trainings
 
@@ -49,35 +50,27 @@ def test_a_file_that_is_no_benchmark_is_named(tmp_path: Path, text: str) -> None
         read_jobs(tmp_path)
 
 
+def test_the_disk_of_a_rule_is_that_of_all_its_outputs_and_links_count_nothing(make_benchmarks, tmp_path: Path) -> None:
+    jobs = read_jobs(make_benchmarks(tmp_path / "benchmarks"))
+    for name, size in (("a/one", 10), ("a/inner/two", 200), ("b.txt", 3000)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(size))
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "b.txt")
+    words = [f"ingest={tmp_path}/a", f"ingest={tmp_path}/b.txt", f"index={tmp_path}/absent"]
+    disk = bytes_of_rules(parsed_outputs(words))
+    assert disk == {"ingest": 3210, "index": 0}
+    rules = {rule["rule"]: rule["disk_bytes"] for rule in resources_document(jobs, disk)["rules"]}
+    assert rules == {"ingest": 3210, "index": 0, "train_stage": None}
+
+
+@pytest.mark.parametrize("word", ["simulate", "=path", "rule="])
+def test_an_output_without_rule_or_path_is_refused(word: str) -> None:
+    with pytest.raises(UserError, match="RULE=PATH"):
+        parsed_outputs([word])
+
+
 def test_without_benchmarks_there_are_no_jobs(tmp_path: Path) -> None:
     assert read_jobs(None) == read_jobs(tmp_path / "none") == ()
-
-
-def test_clips_of_a_part_are_told_together_and_recordings_one_by_one(tmp_path: Path) -> None:
-    for number in range(2):
-        receipt = {"clip_ids": ["a/1", "a/2"], "event_count": 5000, "options": {"preset": "evtexture"}}
-        (tmp_path / f"train-0000{number}.json").write_text(json.dumps(receipt))
-    recording = {
-        "source": {"file": "cut <b>.aedat4", "sha256": "ab" * 32, "camera": "DAVIS240C"},
-        "counts": {"events": 1_234_567, "frames": 150, "truth": 0},
-        "repairs": {"not_monotone": 3, "outside": 0},
-        "arrays": {"frames/image": {"shape": [150, 180, 240]}},
-    }
-    (tmp_path / "test0.json").write_text(json.dumps(recording))
-    clips, davis = data_facts(sorted(tmp_path.glob("*.json"), reverse=True))
-    assert clips.title == "Clips, train"
-    assert dict(clips.lines) == {
-        "clips": "4",
-        "shards": "2",
-        "events": "10,000",
-        "events a clip": "2,500",
-    }
-    assert clips.more == (("preset", "evtexture"),)
-    facts = dict(davis.lines)
-    assert facts["events"] == "1,234,567"
-    assert facts["frame size"] == "240 x 180"
-    assert facts["repaired: not monotone"] == "3"
-    assert "repaired: outside" not in facts
 
 
 def test_statistics_of_rendered_data_outside_their_bounds_are_red() -> None:

@@ -124,6 +124,29 @@ def test_training_resources_and_provenance_are_shown(written: Page) -> None:
     assert "evaluation/timelens" in written.text
 
 
+def test_the_summary_is_a_list_with_a_line_for_each_setting_that_leads_to_its_tables(written: Page) -> None:
+    listed = written.source[written.source.index('class="verdicts"') : written.source.index("<nav")]
+    assert re.findall(r'<a href="#(setting-\d)">([^<]+)</a>', listed) == [
+        ("setting-0", "recordings (true frames)"),
+        ("setting-1", "septuplets (skip 1, im4)"),
+        ("setting-2", "septuplets (skip 5, im4)"),
+    ]
+    assert listed.count("learned wins") == 3
+
+
+def test_each_row_leads_to_the_command_that_made_it(written: Page) -> None:
+    table = written.source[written.source.index('id="setting-0"') :]
+    (anchor,) = set(re.findall(r'<a href="#(stamp-\w+)"[^>]*>TimeLens</a>', table))
+    part = written.source[written.source.index(f'<details id="{anchor}">') :]
+    assert "<pre><code>" in part[: part.index("</details>")]
+
+
+def test_events_are_laid_over_the_pictures_of_every_moment(written: Page) -> None:
+    overlays = [tag for tag in written.named("img") if tag.get("class") == "overlay"]
+    moments = [tag for tag in written.named("div") if "data-said" in tag]
+    assert len(overlays) == len(moments) > 3
+
+
 def test_names_from_files_are_escaped_everywhere(made_run, make_training, tmp_path: Path) -> None:
     made_run.septuplets = made_run.label = SCRIPT_NAME
     made_run.write()

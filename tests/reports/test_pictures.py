@@ -1,5 +1,7 @@
 import base64
 import io
+import json
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -11,9 +13,11 @@ from PIL import Image
 
 from evfi.errors import UserError
 from evfi.reports.figures import Line, tau_figure, training_figure
-from evfi.reports.pictures import error_gradient, error_map, loop, picture
+from evfi.reports.pictures import error_gradient, error_map, event_overlay, loop, picture
 from evfi.reports.trainings import Curve, read_trainings
 from evfi.reports.views import bars, tracks
+from evfi.representation.drawing import OFF_COLOUR, ON_COLOUR, draw_events
+from evfi.types import Events, SensorSize
 
 
 def decoded(uri: str) -> Image.Image:
@@ -161,3 +165,27 @@ def test_a_curve_keeps_the_last_line_of_a_step_and_drops_what_is_not_finite(tmp_
     assert stage.loss.steps == (10, 20)
     assert stage.loss.values[-1] == 0.5
     assert stage.validation_psnr == Curve((), ())
+
+
+def test_an_overlay_of_events_is_clear_everywhere_else() -> None:
+    image = np.full((6, 8, 3), 90, np.uint8)
+    events = Events(
+        np.array([1, 4], np.uint16), np.array([2, 5], np.uint16), np.array([0, 1], np.int64),
+        np.array([True, False]), SensorSize(height=6, width=8),
+    )  # fmt: skip
+    overlay = event_overlay(draw_events(image, events))
+    assert overlay.shape == (6, 8, 4)
+    assert tuple(overlay[2, 1]) == (*ON_COLOUR, 255)
+    assert tuple(overlay[5, 4]) == (*OFF_COLOUR, 255)
+    assert int((overlay[..., 3] > 0).sum()) == 2
+    again = np.asarray(decoded(picture(overlay, alt="", side=20, quality=None).uri))
+    assert (again[..., 3] == overlay[..., 3]).all()
+
+
+def test_the_loss_of_a_training_that_falls_far_has_plain_numbers_on_its_axis(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    lines = [json.dumps({"kind": "train", "step": step, "loss": 4 / step}) for step in range(1, 60)]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
+    figure = str(training_figure(read_trainings([tmp_path])[0]))
+    assert "mathdefault" not in figure
+    assert {"0.1", "0.2", "0.5", "1", "2"} <= set(re.findall(r">([0-9.]+)</text>", figure))

@@ -11,8 +11,9 @@ from evfi.reports.goals import goal_results
 from evfi.reports.measured import Measured, Method, Setting
 from evfi.reports.options import Goal, ReportOptions
 from evfi.reports.settings import ordered_settings
-from evfi.reports.summary import Summary, parts, plain, summary_line, winner_sentences
+from evfi.reports.summary import Summary, parts, plain, summary_line
 from evfi.reports.tables import difference_table, main_table, sequence_table
+from evfi.reports.verdicts import verdicts
 
 SETTING = Setting("clips", "skip", 1)
 OPTIONS = ReportOptions()
@@ -56,7 +57,8 @@ def compared(values: dict[str, list[float]], metric: str = "psnr_float", target:
 
 def test_the_winner_is_named_with_its_lead_over_the_best_baseline() -> None:
     comparison = compared({"blend": [20.0] * 6, "flow": [25.0] * 6, "net": [27.0, 27.2, 26.8, 27.1, 26.9, 27.0]})
-    (sentence,) = winner_sentences(comparison, OPTIONS)
+    (verdict,) = verdicts(comparison, OPTIONS)
+    sentence = verdict.sentence
     assert (
         plain(sentence)
         .replace("\N{NO-BREAK SPACE}", " ")
@@ -65,25 +67,41 @@ def test_the_winner_is_named_with_its_lead_over_the_best_baseline() -> None:
     assert plain(sentence).endswith("over flow, the best baseline.")
 
 
+def test_a_verdict_draws_the_lead_beside_the_best_baseline() -> None:
+    (won,) = verdicts(compared({"flow": [25.0] * 6, "net": [27.0] * 6}), OPTIONS)
+    (lost,) = verdicts(compared({"flow": [25.0] * 6, "net": [24.0] * 6}), OPTIONS)
+    (alone,) = verdicts(compared({"net": [24.0] * 6}), OPTIONS)
+    assert won.track is not None
+    assert won.track.dot > won.track.mark
+    assert lost.track is not None
+    assert lost.track.dot < lost.track.mark
+    assert alone.track is None
+
+
 def test_a_lead_whose_interval_includes_zero_is_not_called_a_win() -> None:
     comparison = compared({"flow": [25.0] * 6, "net": [22.0, 28.3, 24.0, 26.5, 23.5, 26.0]})
-    (sentence,) = winner_sentences(comparison, OPTIONS)
+    (verdict,) = verdicts(comparison, OPTIONS)
+    sentence = verdict.sentence
     assert "leads" in sentence
     assert "not certainly" in sentence
+    assert verdict.badge.state == "unsure"
     table = main_table(comparison, SETTING, "im4", "psnr_float")
     assert [line.badge.text if line.badge else "" for line in table.lines] == ["", "level with flow"]
 
 
 def test_a_baseline_that_wins_is_named_as_the_winner() -> None:
     comparison = compared({"flow": [25.0] * 6, "net": [24.0] * 6})
-    (sentence,) = winner_sentences(comparison, OPTIONS)
+    (verdict,) = verdicts(comparison, OPTIONS)
+    sentence = verdict.sentence
     assert "<strong>flow</strong> wins with" in sentence
+    assert verdict.badge.state == "bad"
     assert plain(sentence).replace("\N{NO-BREAK SPACE}", " ").endswith("net is behind it by 1.00 dB [1.00, 1.00].")
 
 
 def test_where_lower_is_better_the_smaller_error_wins() -> None:
     comparison = compared({"flow": [9.0] * 6, "net": [6.0] * 6}, metric="ie")
-    (sentence,) = winner_sentences(comparison, OPTIONS.replaced(main_metric="ie"))
+    (verdict,) = verdicts(comparison, OPTIONS.replaced(main_metric="ie"))
+    sentence = verdict.sentence
     assert "<strong>net</strong> wins with 6.00" in sentence
     assert "+3.00" in sentence
     table = difference_table(comparison, SETTING, "im4", "ie")
@@ -94,7 +112,7 @@ def test_where_lower_is_better_the_smaller_error_wins() -> None:
 
 def test_event_consistency_ranks_nobody() -> None:
     comparison = compared({"flow": [0.9] * 6, "net": [0.2] * 6}, metric="event_consistency")
-    assert winner_sentences(comparison, OPTIONS.replaced(main_metric="event_consistency")) == ()
+    assert verdicts(comparison, OPTIONS.replaced(main_metric="event_consistency")) == ()
     table = main_table(comparison, SETTING, "im4", "event_consistency")
     assert {cell.state for line in table.lines for cell in line.cells} == {""}
 
@@ -142,9 +160,10 @@ def test_settings_come_truth_first_then_headline_targets_then_the_rest() -> None
 
 def test_the_table_of_sequences_says_what_it_leaves_out() -> None:
     comparison = compared({"flow": [25.0 + number for number in range(6)], "net": [27.0] * 6})
-    table = sequence_table(comparison, SETTING, "im4", "psnr_float", most=4)
+    table = sequence_table(comparison, SETTING, "im4", "psnr_float", most=4, anchors={"s1": "here"})
     assert table is not None
     assert [line.title for line in table.lines] == ["s0", "s1", "s2", "s3"]
+    assert [line.href for line in table.lines] == ["", "here", "", ""]
     assert "The first 4 of 6 sequences." in table.caption
     assert [cell.text for cell in table.lines[3].cells] == ["28.00", "27.00"]
 
@@ -188,6 +207,11 @@ def test_differences_carry_their_sign_and_zero_has_none(value: float, text: str)
 )
 def test_durations_have_their_two_largest_units(seconds: float, text: str) -> None:
     assert formatting.duration(seconds) == text
+
+
+def test_disk_is_told_in_thousands() -> None:
+    sizes = (None, 0, 35_400, 1_500_000, 2_340_000_000)
+    assert [formatting.disk(size) for size in sizes] == ["–", "0 kB", "35 kB", "1.5 MB", "2.34 GB"]
 
 
 def test_memory_turns_to_gigabytes_at_1024_megabytes() -> None:

@@ -81,6 +81,26 @@ def store_receipts():
     return list(dict.fromkeys(path for part in ("train", "test") for path in stores(part) if path.endswith(".json")))
 
 
+def store_folders():
+    """All stores, each once."""
+    return list(dict.fromkeys(path for part in ("train", "test") for path in stores(part) if path.endswith(".zarr")))
+
+
+def rule_outputs():
+    """`RULE=PATH` of what each rule wrote, for the report's disk space."""
+    places = {
+        "demo_data": [f"{RESULTS}/demo/raw"],
+        "blocks": [f"{RESULTS}/lists"],
+        "ingest": [f"{RESULTS}/stores/recordings"],
+        "simulate": [f"{RESULTS}/stores/clips"],
+        "index": [f"{RESULTS}/samples/{part}.parquet" for part in ("train", "test")],
+        "flows": [f"{RESULTS}/samples/{part}-flows.zarr" for part in ("train", "test")],
+        "train": [f"{RESULTS}/{family}" for family in CONFIG.trained_families()] + [f"{RESULTS}/state"],
+        "evaluate": [f"{RESULTS}/evaluation"],
+    }
+    return [f"{rule}={path}" for rule, paths in places.items() for path in paths]
+
+
 def rendered_receipt():
     """The file that changes when the tree of septuplets does, where there is one."""
     return [CONFIG.septuplets.receipt] if CONFIG.septuplets and CONFIG.septuplets.receipt else []

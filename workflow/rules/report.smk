@@ -6,6 +6,7 @@ rule report:
         pictures=expand("<results>/evaluation/{method}/pictures", method=methods()),
         runs=[f"<results>/{family}/{stage}/run.json" for family, stage in trained_stages()],
         stores=store_receipts(),
+        folders=store_folders(),
         rendered=rendered_receipt(),
     output:
         page=report(
@@ -32,10 +33,12 @@ rule report:
         evaluations=[f"{RESULTS}/evaluation/{method}" for method in methods()],
         trainings=[f"{RESULTS}/{family}/{stage}" for family, stage in trained_stages()],
         rendered=rendered_argument(),
+        outputs=rule_outputs(),
         options=options(report=CONFIG.report, evaluation=CONFIG.evaluation),
         algo=ALGO_VERSIONS["report"],
     shell:
         """
         evfi report {params.out:q} --evaluations "{params.evaluations}" --trainings "{params.trainings}" \
-            --stores "{input.stores}" {params.rendered:q} --benchmarks {params.benchmarks:q} --options {params.options:q} 2>&1 | tee {log}
+            --stores "{input.stores}" {params.rendered:q} --benchmarks {params.benchmarks:q} \
+            --outputs "{params.outputs}" --options {params.options:q} 2>&1 | tee {log}
         """

@@ -67,6 +67,8 @@
     const tau = gallery.querySelector(".tau");
     const said = gallery.querySelector(".tau-said");
     const errors = gallery.querySelector(".show-errors");
+    const events = gallery.querySelector(".show-events");
+    const laid = gallery.querySelector(".compare img.events");
     const sides = { left: gallery.querySelector("select.left"), right: gallery.querySelector("select.right") };
     const put = setUpStage(gallery.querySelector(".stage"));
     const show = () => {
@@ -78,8 +80,12 @@
         if (!shot) continue;
         put(side, (errors.checked && shot.querySelector("img.error")) || shot.querySelector("img"), shot.dataset.label);
       }
+      const overlay = parts.find((part) => Number(part.dataset.moment) === now && part.querySelector(".overlay"))?.querySelector(".overlay");
+      events.disabled = !overlay;
+      laid.hidden = !overlay || !events.checked;
+      if (!laid.hidden) [laid.src, laid.alt] = [overlay.src, overlay.alt];
     };
-    for (const control of [tau, errors, sides.left, sides.right]) control?.addEventListener("input", show);
+    for (const control of [tau, errors, events, sides.left, sides.right]) control?.addEventListener("input", show);
 
     const play = gallery.querySelector(".play");
     let timer = 0;
@@ -135,6 +141,16 @@
     button.addEventListener("click", () => set(!moving));
     if (calm) Promise.all(pictures.map(({ image }) => image.decode())).then(() => set(false), () => undefined);
   });
+
+  // A link to something folded away unfolds it.
+  const unfold = () => {
+    const wanted = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let part = wanted; part; part = part.parentElement?.closest("details")) if (part.tagName === "DETAILS") part.open = true;
+    if (wanted) wanted.scrollIntoView();
+  };
+  window.addEventListener("hashchange", unfold);
+  all('a[href^="#"]').forEach((link) => link.addEventListener("click", () => link.hash === location.hash && unfold()));
+  unfold();
 
   // Thumbnails choose the gallery.
   const thumbs = all(".thumbs button");
