@@ -52,7 +52,7 @@ slurm: setup ## the smoke run on a real Slurm cluster on this machine (root: ins
 
 browser: setup ## the report and `evfi view` in a real Chromium (skipped with the reason where there is none)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
-	@$(BIN)/python -m pytest -m browser -rs $(PYTEST_FLAGS) tests/reports/test_browser.py
+	@$(BIN)/python -m pytest -m browser -rs $(PYTEST_FLAGS) tests/reports/test_browser.py tests/viewing/test_browser.py
 
 bench: setup ## speed ratios (median of interleaved pairs in one run)
 	@for script in scripts/bench_*.py; do $(BIN)/python $$script; done

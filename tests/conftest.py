@@ -1,6 +1,8 @@
 """Fixtures shared by all tests."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,3 +23,26 @@ def real_data() -> Path:
 def golden() -> Path:
     """Numerical oracles; tests/golden/SOURCES.md says where each comes from."""
     return REPOSITORY / "tests" / "golden"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Chromium without a window, driven by Playwright; skipped with the reason where one of the two is absent."""
+    reason = "needs the extra `browser`: pip install -e '.[browser]'"
+    playwright = pytest.importorskip("playwright.sync_api", reason=reason)
+    program = os.environ.get("EVFI_CHROMIUM") or shutil.which("chromium")
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium, or set EVFI_CHROMIUM to one")
+    with playwright.sync_playwright() as running:
+        # as root (in CI's container) Chromium starts only without its sandbox
+        started = running.chromium.launch(executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else [])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Where pictures of pages are kept for people: results/screenshots."""
+    folder = REPOSITORY / "results" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

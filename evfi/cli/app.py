@@ -28,6 +28,7 @@ VERBS = {
     "export": "evfi.cli.export",
     "import-weights": "evfi.cli.import_weights",
     "info": "evfi.cli.info",
+    "view": "evfi.cli.view",
     "doctor": "evfi.cli.doctor",
 }
 

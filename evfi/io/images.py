@@ -64,11 +64,16 @@ def write_png(path: Path, image: Image) -> None:
         UserError: another shape or dtype.
         OSError: the place cannot be written.
     """
+    path.write_bytes(encode_png(image, f" for {path}"))
+
+
+def encode_png(image: Image, purpose: str = "") -> bytes:
+    """The bytes of a PNG file; errors as `write_png`, `purpose` at their end."""
     if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)) or not image.size:
-        raise UserError(f"a PNG needs uint8 (H, W) or (H, W, 3), got {image.dtype} {image.shape} for {path}")
+        raise UserError(f"a PNG needs uint8 (H, W) or (H, W, 3), got {image.dtype} {image.shape}{purpose}")
     ordered = image if image.ndim == 2 else image[..., ::-1]
     _, data = cv2.imencode(".png", np.ascontiguousarray(ordered))
-    path.write_bytes(data.tobytes())
+    return data.tobytes()
 
 
 def read_frame_folder(path: Path, time_unit: str | None = "s", *, fps: float | None = None) -> Frames:

@@ -245,6 +245,11 @@ class Recording:
         first, end = int(index[min(max(first_ms, 0), last)]), int(index[min(max(end_ms, 0), last)])
         return self._events.events(first, end, self.sensor_size).window(start_us, end_us)
 
+    @property
+    def events_per_ms(self) -> Times:
+        """Events in each millisecond from the first event on, int64."""
+        return np.diff(self._ms_index)
+
     def event_rows(self, first: int, end: int) -> Events:
         """Events by their number: [first, end)."""
         return self._events.events(first, end, self.sensor_size)

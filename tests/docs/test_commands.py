@@ -27,6 +27,7 @@ MODELS = {"timelens": {"base_width": 4}, "convlstm": {"base_channels": 4}}
 STAND_INS = {"PATH": "my.aedat4", "IN": "my.aedat4", "STORE": "my.zarr", "OUT": "copy.zarr"}
 # Commands that no desk can run, each with its reason; all of them are still parsed.
 NOT_RUN = {
+    "evfi view my.aedat4": "it serves until Ctrl-C (tests/cli/test_view.py runs it)",
     "evfi import-weights checkpoint.bin OUT.safetensors": "no published checkpoint (tests/models/test_importing.py)",
 }
 

@@ -4,8 +4,6 @@ Needs the extra `browser` and Debian's chromium (or EVFI_CHROMIUM); `make browse
 Screenshots are kept under results/screenshots.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,6 @@ from evfi.reports.page import write_report
 
 pytestmark = pytest.mark.browser
 REPOSITORY = Path(__file__).resolve().parents[2]
-SCREENSHOTS = REPOSITORY / "results" / "screenshots"
 FINISHED = REPOSITORY / "results" / "report.html"
 WIDTHS = {"desk": 1200, "phone": 390}
 
@@ -28,22 +25,6 @@ class Watched:
     page: object
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    """Chromium without a window; skipped with the reason where it or Playwright is absent."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="needs the extra `browser`: pip install -e '.[browser]'"
-    )
-    program = os.environ.get("EVFI_CHROMIUM") or shutil.which("chromium")
-    if program is None:
-        pytest.skip("needs Chromium: apt-get install chromium, or set EVFI_CHROMIUM to one")
-    with playwright.sync_playwright() as running:
-        # as root (in CI's container) Chromium starts only without its sandbox
-        started = running.chromium.launch(executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else [])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")
@@ -90,9 +71,9 @@ def gallery(watched: Watched):
 
 def kept(watched: Watched, request: pytest.FixtureRequest, name: str) -> None:
     """A screenshot under results/screenshots, where people look for it."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    folder = request.getfixturevalue("screenshots")
     which = "demo" if "[demo" in request.node.name or "demo]" in request.node.name else "made-up"
-    watched.page.screenshot(path=SCREENSHOTS / f"{which}-{name}.png")
+    watched.page.screenshot(path=folder / f"{which}-{name}.png")
 
 
 def test_the_slider_follows_the_mouse_and_the_keyboard(opened: Watched, request: pytest.FixtureRequest) -> None:
