@@ -68,8 +68,8 @@ class Look:
         return (image - self.mean) / self.deviation
 
     def restored(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
-        """The inverse of `removed`."""
-        return self.mean + self.deviation * image
+        """The image with this mean in place of its own, and with its own deviation times this one."""
+        return self.mean + self.deviation * (image - image.mean(dim=(1, 2, 3), keepdim=True))
 
 
 class Correction(nn.Module):

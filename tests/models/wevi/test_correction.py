@@ -70,6 +70,8 @@ def test_the_frame_follows_brightness_and_contrast_which_the_sources_norms_lose(
     warped0, warped1 = (torch.rand(2, 3, 32, 32) * 2 - 1 for _ in range(2))
     events = torch.randn(2, 8, 32, 32)
     frame = module(warped0, warped1, events).frame
+    even = torch.stack((warped0, warped1)).mean(dim=(0, 2, 3, 4))
+    assert torch.allclose(frame.mean(dim=(1, 2, 3)), even, atol=1e-5) is follows
     dim = module(warped0 / 2 + 0.25, warped1 / 2 + 0.25, events).frame
     assert torch.allclose(dim, frame / 2 + 0.25, atol=1e-4) is follows
     if not follows:
