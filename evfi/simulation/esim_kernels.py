@@ -1,8 +1,8 @@
 """Compiled kernels of the simulator; `reference.py` is the same arithmetic written plainly.
 
-Pixels are visited row by row, each row through all intervals, so that a row's state stays in the first-level cache.
+Pixels are visited in order, a stretch of them (or a row) through all intervals, so that its state stays in the cache.
 A kernel that fills keys (`event_keys`) stops when they may be full and says where to go on: `position` is
-(y, interval, used). `by_level` is True for the law esim_torch and None for esim_py.
+(first pixel of the stretch or y, interval, used). `by_level` is True for the law esim_torch and None for esim_py.
 """
 
 import numpy as np
@@ -12,9 +12,12 @@ from evfi.simulation.event_keys import key_of
 from evfi.simulation.intensity import bin_of
 from evfi.simulation.noise import MAX_SHOTS
 from evfi.simulation.random_bits import NORMAL_BITS, fraction, mixed
+from evfi.simulation.set_flags import BLOCK, SPARE, set_flags
 from evfi.units import NS_PER_US
 
-_WORD = 8
+STRETCH = 2048
+"""Pixels that `fill_quiet` takes through all intervals together: their state stays in the first-level cache, and frames
+are read in pieces so long that the processor fetches ahead."""
 
 
 @njit(cache=True, nogil=True)
@@ -86,63 +89,63 @@ def entries_range(level, first, contrast_pos, contrast_neg, ladder, entries_belo
 
 
 @njit(cache=True, nogil=True)
-def _leaving(now, low, high, flags, words, hits):
-    """Columns of a row whose gray value left [low, high], into hits; returns their number. Compiles to SIMD."""
-    for x in range(now.size):
-        flags[x] = (now[x] > high[x]) | (now[x] < low[x])
-    number = 0
-    for word in range(words.size):
-        if words[word] != 0:
-            for x in range(_WORD * word, _WORD * word + _WORD):
-                hits[number] = x
-                number += flags[x]
-    return number
+def _leaving(now, low, high, flags, hits):
+    """Pixels whose gray value left [low, high], into hits; returns their number. The loop compiles to SIMD."""
+    for i in range(now.size):
+        flags[i] = (now[i] > high[i]) | (now[i] < low[i])
+    return set_flags(flags, hits)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_quiet(
-    gray, t_us, origin_us, ladder, entries_below, bins_per_log, contrast_pos, contrast_neg, by_level, refractory_ticks,
-    level, last_tick, low, high, keys, room, position,
+    gray, width, t_us, origin_us, ladder, entries_below, bins_per_log, contrast_pos, contrast_neg, by_level,
+    refractory_ticks, level, last_tick, low, high, keys, room, position,
 ):  # fmt: skip
     """Events of sensors without leak and shot noise: only pixels that leave their quiet range are looked at.
 
-    gray: (n + 1, H, W) uint8 or uint16, indices of ladder; room: what one row may need in one interval.
-    Returns True when all is done, False when fewer than `room` places are left in `keys`.
+    gray: (n + 1, H * W) uint8 or uint16, indices of ladder; width: W; all of a pixel is flat, (H * W,). room: what one
+    stretch may need in one interval. Returns True when all is done, False when fewer than `room` places are left in
+    `keys`.
     """
-    intervals, height, width = gray.shape[0] - 1, gray.shape[1], gray.shape[2]
-    flags = np.zeros((width + _WORD - 1) // _WORD * _WORD, np.uint8)
-    words, hits = flags.view(np.uint64), np.empty(flags.size + _WORD, np.int64)
+    intervals, pixels = gray.shape[0] - 1, gray.shape[1]
+    flags = np.empty((min(STRETCH, pixels) + BLOCK - 1) // BLOCK * BLOCK, np.uint8)
+    hits = np.empty(flags.size + SPARE, np.uint32)
     first_k, used = position[1], position[2]
-    for y in range(position[0], height):
+    for first in range(position[0], pixels, STRETCH):
+        end = min(first + STRETCH, pixels)
+        flags[:] = 0
         for k in range(first_k, intervals):
             if used + room > keys.size:
-                position[0], position[1], position[2] = y, k, used
+                position[0], position[1], position[2] = first, k, used
                 return False
             start_us, dt_us = t_us[k] - t_us[0], t_us[k + 1] - t_us[k]
             after_origin_us = np.float64(t_us[k] - origin_us)
-            for hit in range(_leaving(gray[k + 1, y], low[y], high[y], flags, words, hits)):
-                x = np.uint64(hits[hit])
-                prev, new = ladder[gray[k, y, x]], ladder[gray[k + 1, y, x]]
-                here, last = level[y, x], last_tick[y, x]
+            for hit in range(_leaving(gray[k + 1, first:end], low[first:end], high[first:end], flags, hits)):
+                i = np.uint32(first) + hits[hit]
+                y = i // np.uint32(width)
+                prev, new, here, last = ladder[gray[k, i]], ladder[gray[k + 1, i]], level[i], last_tick[i]
                 rising = new > here if by_level is not None else new > prev
-                step = contrast_pos[y, x] if rising else -contrast_neg[y, x]
+                step = contrast_pos[i] if rising else contrast_neg[i]
+                # falling is rising upside down, to the last bit: no branch that depends on the picture
+                sign = 1.0 if rising else -1.0
+                prev, new, here = sign * prev, sign * new, sign * here
                 us_per_log = dt_us / (new - prev) if new != prev else 0.0
                 crossing = here + step
-                while _crosses(crossing, prev, new, rising, by_level):
+                while _crosses(crossing, prev, new, True, by_level):
                     after_us = max((crossing - prev) * us_per_log, 0.0)
                     at = _tick(after_origin_us, after_us, by_level)
                     if at - last >= refractory_ticks:
-                        keys[used] = _key(start_us, after_us, dt_us, y, x, rising)
+                        keys[used] = _key(start_us, after_us, dt_us, y, i - y * np.uint32(width), rising)
                         used += 1
                         last = at
                     here = crossing
                     crossing = here + step
-                level[y, x], last_tick[y, x] = here, last
-                low[y, x], high[y, x] = _quiet(
-                    here, contrast_pos[y, x], contrast_neg[y, x], ladder, entries_below, bins_per_log
+                level[i], last_tick[i] = sign * here, last
+                low[i], high[i] = _quiet(
+                    level[i], contrast_pos[i], contrast_neg[i], ladder, entries_below, bins_per_log
                 )
         first_k = 0
-    position[0], position[1], position[2] = height, 0, used
+    position[0], position[1], position[2] = pixels, 0, used
     return True
 
 

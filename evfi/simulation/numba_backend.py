@@ -41,13 +41,14 @@ def filling(
 ) -> tuple[Callable[..., bool], int]:
     """The kernel of these intervals as `fill(keys, room, position)`, and the room that it asks for.
 
-    It fills `keys` from position[2] on, row by row, each pixel's events in time, and returns False when fewer than
-    `room` places are left: call it again with more places, or with position[2] = 0 when those keys are done with.
-    Arguments as `advance`; `state.interval` is the caller's to move.
+    It fills `keys` from position[2] on, row by row or stretch by stretch, each pixel's events in time, and returns
+    False when fewer than `room` places are left: call it again with more places, or with position[2] = 0 when those
+    keys are done with. Arguments as `advance`; `state.interval` is the caller's to move.
     """
-    indices = np.ascontiguousarray(indices)
-    fill = (_noisy_fill if model.noisy else _quiet_fill)(model, state, indices, t_us, table)
-    return fill, indices.shape[2] * _most_events_of_a_pixel(model, t_us, table)
+    indices, most = np.ascontiguousarray(indices), _most_events_of_a_pixel(model, t_us, table)
+    if model.noisy:
+        return _noisy_fill(model, state, indices, t_us, table), indices.shape[2] * most
+    return _quiet_fill(model, state, indices, t_us, table), min(kernels.STRETCH, indices[0].size) * most
 
 
 def _quiet_fill(
@@ -55,10 +56,12 @@ def _quiet_fill(
 ) -> Callable[..., bool]:
     if state.quiet is None:
         state.quiet = _first_quiet_range(model, state.level, indices[0], table)
+    pixels = (model.contrast_pos, model.contrast_neg, state.level, state.last_tick, *state.quiet)
+    contrast_pos, contrast_neg, *of_state = (array.reshape(-1) for array in pixels)
     return partial(
-        kernels.fill_quiet, indices, t_us, state.origin_us, table.ladder, table.entries_below, table.bins_per_log,
-        model.contrast_pos, model.contrast_neg, _by_level(model), model.refractory_ticks, state.level, state.last_tick,
-        *state.quiet,
+        kernels.fill_quiet, indices.reshape(len(indices), -1), indices.shape[2], t_us, state.origin_us, table.ladder,
+        table.entries_below, table.bins_per_log, contrast_pos, contrast_neg, _by_level(model), model.refractory_ticks,
+        *of_state,
     )  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def _first_quiet_range(
     search = table.ladder, table.entries_below, table.bins_per_log
     low, high = np.empty(level.shape, first.dtype), np.empty(level.shape, first.dtype)
     pos, neg = model.contrast_pos, model.contrast_neg
-    alike = all(contrast.strides == (0, 0) for contrast in (pos, neg)) and table.values.size < first.size
+    alike = _alike(pos) and _alike(neg) and table.values.size < first.size
     if not (alike and kernels.entries_range(level, first, pos[0, 0], neg[0, 0], *search, low, high)):
         kernels.quiet_range(level, pos, neg, *search, low, high)
     return low, high
@@ -99,5 +102,14 @@ def _most_events_of_a_pixel(model: PixelModel, t_us: NDArray[np.int64], table: L
     change = table.values[-1] - table.values[0]
     if model.drift_per_us is not None:
         change += model.drift_per_us.max() * np.diff(t_us).max() * (1 + model.leak_jitter * normal_quantiles()[-1])
-    least = min(model.contrast_pos.min(), model.contrast_neg.min())
+    least = min(_least(model.contrast_pos), _least(model.contrast_neg))
     return int(np.ceil(change / least)) + 2 + MAX_SHOTS
+
+
+def _least(contrast: NDArray[np.float64]) -> float:
+    return float(contrast[0, 0] if _alike(contrast) else contrast.min())
+
+
+def _alike(contrast: NDArray[np.float64]) -> bool:
+    """Whether it is one number, broadcast to all pixels."""
+    return contrast.strides == (0, 0)

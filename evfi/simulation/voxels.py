@@ -126,7 +126,7 @@ def _advance(
 ) -> Events:
     """As `numba_backend.advance`, but the events go into the grids and none is returned."""
     fill, room = numba_backend.filling(model, state, indices, t_us, table)
-    keys = np.empty(max(_KEYS_AT_ONCE, 2 * room), np.uint64)
+    keys = np.empty(_KEYS_AT_ONCE + room, np.uint64)
     position = np.zeros(3, np.int64)
     done = False
     while not done:
