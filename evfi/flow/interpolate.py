@@ -91,19 +91,29 @@ def _fill(sums: NDArray[np.float32]) -> None:
     """
     if not kernels.has_holes(sums):
         return
-    # three channels: OpenCV rounds four in another way
-    finest = np.empty((*sums.shape[:2], 3), np.float32)
-    kernels.without_padding(sums, finest)
-    levels: list[NDArray] = [finest]
+    levels: list[NDArray] = [sums]
     while min(levels[-1].shape[:2]) > 1 and (len(levels) == 1 or kernels.has_holes(levels[-1])):
-        height, width = levels[-1].shape[:2]
-        levels.append(cv2.resize(levels[-1], ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA))
-    levels[0] = sums
+        levels.append(_coarser(levels[-1]))
     kernels.fill_holes(levels[-1], np.zeros((*levels[-1].shape[:2], 2), np.float32))
     for level, coarser in zip(levels[-2::-1], levels[:0:-1], strict=True):
         motion = kernels.mean_motion(coarser)
         coarse = cv2.resize(motion, (level.shape[1], level.shape[0]), interpolation=cv2.INTER_LINEAR)
         kernels.fill_holes(level, coarse.reshape(*level.shape[:2], 2))
+
+
+def _coarser(level: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums (H, W, 3 or more), averaged by area to half the size, rounded up: three channels."""
+    height, width = level.shape[:2]
+    if height % 2 == 0 and width % 2 == 0:
+        halved = np.empty((height // 2, width // 2, 3), np.float32)
+        kernels.halve(level, halved)
+        return halved
+    # three channels: OpenCV rounds four in another way
+    three = np.empty((height, width, 3), np.float32)
+    kernels.without_padding(level, three)
+    return np.asarray(
+        cv2.resize(three, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA), np.float32
+    )
 
 
 def _smooth_gray(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -92,8 +92,23 @@ def has_holes(sums):
 
 
 @njit(cache=True, nogil=True)
+def halve(sums, out):
+    """Means of 2x2 cells of sums (H, W, 3 or more), H and W even, into out (H / 2, W / 2, 3).
+
+    Bit for bit what cv2.resize gives with INTER_AREA, without a copy in three channels.
+    """
+    quarter = np.float32(0.25)
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            for channel in range(3):
+                upper = sums[2 * y, 2 * x, channel] + sums[2 * y, 2 * x + 1, channel]
+                left = upper + sums[2 * y + 1, 2 * x, channel]
+                out[y, x, channel] = (left + sums[2 * y + 1, 2 * x + 1, channel]) * quarter
+
+
+@njit(cache=True, nogil=True)
 def without_padding(sums, out):
-    """Copy sums (H, W, 4) into out (H, W, 3)."""
+    """Copy sums (H, W, 3 or more) into out (H, W, 3)."""
     for y in range(sums.shape[0]):
         for x in range(sums.shape[1]):
             out[y, x, 0], out[y, x, 1], out[y, x, 2] = sums[y, x, 0], sums[y, x, 1], sums[y, x, 2]

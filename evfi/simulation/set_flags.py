@@ -55,7 +55,7 @@ def set_flags(flags, found):
     """Places of the flags that are not 0, in order, into found (uint32); returns their number."""
     number = uint64(0)
     for block in range(0, flags.size, BLOCK):
-        bits = _bits(flags, np.int64(block))
+        bits = _bits(flags, np.int64(block))  # pyright: ignore[reportCallIssue]
         count = _count(bits)
         done = uint64(0)
         while done < count:

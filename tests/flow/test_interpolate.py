@@ -7,6 +7,7 @@ import pytest
 from evfi.errors import UserError
 from evfi.flow.dis import DisFlow
 from evfi.flow.interpolate import interpolate_pair
+from evfi.flow.interpolation_kernels import halve
 
 
 def _texture(height, width, seed, channels=1):
@@ -114,6 +115,16 @@ def test_values_stay_between_black_and_white():
     found = interpolate_pair(frame0, frame1, DisFlow()(frame0, frame1), DisFlow()(frame1, frame0), [0.3, 0.6])
     assert found.min() >= 0
     assert found.max() <= 255
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (4, 6), (16, 28), (34, 50)])
+def test_sums_are_halved_bit_for_bit_as_opencv_does_it(shape):
+    rng = np.random.default_rng(0)
+    sums = (rng.normal(0, 1, (*shape, 4)) * rng.choice([1e-8, 1, 100], (*shape, 1))).astype(np.float32)
+    found = np.empty((shape[0] // 2, shape[1] // 2, 3), np.float32)
+    halve(sums, found)
+    expected = cv2.resize(np.ascontiguousarray(sums[..., :3]), found.shape[1::-1], interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(found, expected.reshape(found.shape))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1), (2, 3)])

@@ -1,5 +1,7 @@
 """Video straight to voxel grids = simulate, then voxelise; bit for bit, in every backend and chunking."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -116,3 +118,25 @@ def test_no_window_gives_no_grid_and_an_empty_window_is_refused():
         VoxelWindow(5, 5)
     with pytest.raises(UserError, match="at least one bin, got bins = 0"):
         VoxelWindow(0, 5, 0)
+
+
+def test_a_stream_of_any_length_needs_no_more_memory_than_its_grids_and_a_buffer():
+    chunk = np.random.default_rng(3).integers(0, 256, (3, 48, 64), dtype=np.uint8)
+    options = SimulationOptions(preset="esim_py", contrast_pos=0.1, contrast_neg=0.1)
+
+    def peak_bytes(chunks: int) -> int:
+        simulator = VoxelSimulator(SensorSize(height=48, width=64), [VoxelWindow(0, 10**9)], options)
+        for k in range(chunks):
+            simulator.feed(chunk, np.arange(3 * k, 3 * k + 3) * 1_000)
+        assert np.abs(simulator.grids()[0]).sum() > 10_000
+        return tracemalloc.get_traced_memory()[1]
+
+    peak_bytes(2)  # what is compiled and cached at first
+    peaks = []
+    for chunks in (4, 80):
+        tracemalloc.start()
+        peaks.append(peak_bytes(chunks))
+        tracemalloc.stop()
+    events = len(simulate(chunk, np.arange(3) * 1_000, options))
+    assert events * 13 * 76 > 20 << 20  # what the events of 76 further chunks would take
+    assert peaks[1] - peaks[0] < 256 << 10
