@@ -1,4 +1,4 @@
-"""ConvLSTM: gates of the input computed at once against step by step, with the same weights; cost of the widths.
+"""ConvLSTM: gates of the input computed at once against step by step, with the same weights.
 
 Ratios are medians of 7 interleaved pairs in one run, with their spread, of the CPU time of one thread. Memory is what
 one call holds at its highest beyond what was there before, as torch's profiler counts its tensors.
@@ -27,17 +27,11 @@ from evfi.models.convlstm.recurrent import ConvLSTM, in_time_order, plain_states
 
 PAIRS = 7
 BATCH, CROP = 8, 64
-WIDTHS = {
-    "8, doubled": {"base_channels": 8},
-    "16, doubled": {"base_channels": 16},
-    "32, doubled": {"base_channels": 32},
-    "9, tripled, reference_exact": {"base_channels": 9, "growth": 3, "reference_exact": True},
-}
 MEBIBYTE = 1 << 20
 
 
 def main() -> int:
-    """Print one line a comparison, then a table of widths."""
+    """Print one line a comparison."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     print(f"one thread, batch {BATCH}, {CROP}x{CROP}, torch {torch.__version__}")
@@ -45,8 +39,6 @@ def main() -> int:
         for base in (8, 32):
             compare_layers(base, precision)
             compare_step(base, precision)
-    for name, options in WIDTHS.items():
-        print_cost(name, ConvLSTMOptions.model_validate(options))
     return 0
 
 
@@ -86,25 +78,6 @@ def compare_step(base: int, precision: str) -> None:
     for layer in recurrent_layers(plain):
         layer.forward = partial(plain_states, layer)
     compare(f"training step, base {base}, {precision}", step_of(fast, precision), step_of(plain, precision))
-
-
-def print_cost(name: str, options: ConvLSTMOptions) -> None:
-    """Parameters and the time of a training step and of one predicted frame."""
-    model = network(options)
-    step = step_of(model, "fp32")
-    step()
-    training = statistics.median(seconds(step) for _ in range(3))
-    frames = torch.rand(1, 4, 3, 180, 240)
-    model.eval()
-    with torch.inference_mode():
-        model(frames)
-        predicting = statistics.median(seconds(lambda: model(frames)) for _ in range(3))
-    count = sum(parameter.numel() for parameter in model.parameters())
-    print(
-        f"{name}: {count:,} parameters, {training * 1e3:.0f} ms a training step, {predicting * 1e3:.0f} ms a frame of "
-        "240x180 (fp32)",
-        flush=True,
-    )
 
 
 def network(options: ConvLSTMOptions) -> ConvLSTMInterpolation:

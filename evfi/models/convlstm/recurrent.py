@@ -7,7 +7,8 @@ section 2; Shi et al. 2015 for the peepholes). States start at zero; a layer ret
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from evfi.models.convlstm.recurrence import Recurrence
 
 Sequence = Float[Tensor, "b t c h w"]
 Hidden = Float[Tensor, "b t d h w"]
@@ -41,41 +42,21 @@ class ConvLSTM(nn.Module):
         self.peepholes = nn.Parameter(torch.zeros(3, hidden_channels, 1, 1)) if peephole else None
 
     def forward(self, sequence: Sequence) -> Hidden:
-        # Copied once: a slice of the weights would be made contiguous again at every step.
-        of_input, of_state = (
-            part.clone() for part in self.gates.weight.split((self.in_channels, self.hidden_channels), dim=1)
-        )
-        from_input = F.conv2d(folded(sequence), of_input, self.gates.bias, padding=self._padding)
-        steps = from_input.chunk(sequence.shape[1])
-        hidden = torch.cat(self._states(steps, of_state))
+        length, images = sequence.shape[1], folded(sequence)
+        hidden = self._states(images, length)
         if self.bidirectional:
-            hidden = (hidden + torch.cat(self._states(steps[::-1], of_state)[::-1])) / 2
-        return in_time_order(hidden, sequence.shape[1])
+            other = self._states(_reversed(images, length), length)
+            hidden = (hidden + _reversed(other, length)) / 2
+        return in_time_order(hidden, length)
 
-    def _states(self, steps: tuple[Tensor, ...], of_state: Tensor) -> list[Tensor]:
-        """Hidden states of all steps, from the input's part of their gates."""
-        hidden = cell = None
-        states = []
-        for from_input in steps:
-            gates = from_input if hidden is None else from_input + F.conv2d(hidden, of_state, padding=self._padding)
-            hidden, cell = self._updated(gates, cell)
-            states.append(hidden)
-        return states
-
-    def _updated(self, gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Hidden and cell state after a step; no cell state before it means zero."""
-        at_input, at_forget, at_candidate, at_output = gates.chunk(4, dim=1)
-        if self.peepholes is not None and cell is not None:
-            at_input, at_forget = at_input + self.peepholes[0] * cell, at_forget + self.peepholes[1] * cell
-        entering = at_input.sigmoid() * at_candidate.tanh()
-        cell = entering if cell is None else at_forget.sigmoid() * cell + entering
-        if self.peepholes is not None:
-            at_output = at_output + self.peepholes[2] * cell
-        return at_output.sigmoid() * cell.tanh(), cell
-
-    @property
-    def _padding(self) -> int:
-        return self.gates.kernel_size[0] // 2
+    def _states(self, images: Tensor, length: int) -> Tensor:
+        dtype = images.dtype
+        if torch.is_autocast_enabled(images.device.type):
+            dtype = torch.get_autocast_dtype(images.device.type)
+        weight, bias = self.gates.weight.to(dtype), self.gates.get_parameter("bias").to(dtype)
+        peepholes = None if self.peepholes is None else self.peepholes.to(dtype)
+        with torch.autocast(images.device.type, enabled=False):
+            return Recurrence.apply(images.to(dtype), weight, bias, peepholes, length, torch.is_grad_enabled())
 
 
 def folded(sequence: Sequence) -> Float[Tensor, "n c h w"]:
@@ -86,6 +67,10 @@ def folded(sequence: Sequence) -> Float[Tensor, "n c h w"]:
 def in_time_order(images: Float[Tensor, "n c h w"], length: int) -> Sequence:
     """What was folded, as sequences of that length again; a view."""
     return images.unflatten(0, (length, -1)).transpose(0, 1)
+
+
+def _reversed(images: Float[Tensor, "n c h w"], length: int) -> Float[Tensor, "n c h w"]:
+    return torch.cat(images.chunk(length)[::-1])
 
 
 def plain_states(layer: ConvLSTM, sequence: Sequence) -> Hidden:
