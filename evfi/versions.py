@@ -7,7 +7,7 @@ that changes no byte leaves them alone.
 ALGO_VERSIONS = {
     "demo": 1,
     "ingest": 2,
-    "doctor": 1,
+    "doctor": 2,
     "simulation": 2,
     "index": 2,
     "flows": 1,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evfi.doctor.contrast_sums import MARGIN_US, Gap, Sums, gap_after, sums_of
-from evfi.doctor.findings import Finding
+from evfi.doctor.findings import Finding, Verdict
 from evfi.io.recording import FrameStream, Recording
 from evfi.units import US_PER_MS
 
@@ -24,6 +24,8 @@ _OFFSET_SYSTEMATIC_US = 400.0
 _CONTRAST_SYSTEMATIC = 0.05
 """Relative; for 8-bit frames, unlike pixels, and the mean of a log taken for the log of a mean."""
 _HARMLESS_OFFSET_US = 1.0 * US_PER_MS
+_PIXEL_LATENCY_US = 5.0 * US_PER_MS
+"""What slow pixels alone make events late by (docs/decisions/0008-late-events.md)."""
 _WIDEST_OFFSET_US = 5.0 * US_PER_MS
 _WIDEST_CONTRAST = 0.3
 Array = NDArray[np.float64]
@@ -102,9 +104,11 @@ def estimate_findings(estimates: Estimates) -> list[Finding]:
             f"({offset.low / US_PER_MS:+.2f} to {offset.high / US_PER_MS:+.2f})"
         )
         values = {"offset_us": offset.value, "low_us": offset.low, "high_us": offset.high}
-        wrong = offset.low > _HARMLESS_OFFSET_US or offset.high < -_HARMLESS_OFFSET_US
-        advice = f"evfi ingest … --frame-shift-us {round(offset.value)}, once you trust it" if wrong else ""
-        found.append(Finding("time offset", said, "wrong" if wrong else "ok", advice, values))
+        verdict = _offset_verdict(offset)
+        if verdict == "not identifiable":
+            said += ": clocks that differ, or pixels of some 100 Hz; the data cannot tell which"
+        advice = "" if verdict == "ok" else f"evfi ingest … --frame-shift-us {round(offset.value)}, once you trust it"
+        found.append(Finding("time offset", said, verdict, advice, values))
     for name, one in (("C+", estimates.contrast_pos), ("C-", estimates.contrast_neg)):
         check = f"contrast threshold {name}"
         if one.problem:
@@ -113,6 +117,13 @@ def estimate_findings(estimates: Estimates) -> list[Finding]:
         values = {"value": one.value, "low": one.low, "high": one.high}
         found.append(Finding(check, f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})", values=values))
     return found
+
+
+def _offset_verdict(offset: Estimate) -> Verdict:
+    """Events that come before their light are wrong; late ones only where slow pixels do not explain it."""
+    if offset.high < -_HARMLESS_OFFSET_US or offset.low > _PIXEL_LATENCY_US:
+        return "wrong"
+    return "not identifiable" if offset.low > _HARMLESS_OFFSET_US else "ok"
 
 
 def _unknown(check: str, one: Estimate) -> Finding:

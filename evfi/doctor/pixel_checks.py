@@ -1,33 +1,52 @@
-"""Hot and dead pixels, told by their neighbours and by how steadily they fire."""
+"""Hot and dead pixels, told by their neighbours and by how steadily and how much alone they fire."""
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import rank_filter
+from scipy.ndimage import correlate, rank_filter
+from scipy.stats import binom
 
 from evfi.doctor.event_survey import EventSurvey
 from evfi.doctor.findings import Finding
 
-_NEIGHBOURHOOD = 5
+_AROUND = np.ones((5, 5), np.bool_)
+_AROUND[2, 2] = False
 _MANY_TIMES = 1.5
 _DEVIATIONS = 6
 _FEWEST_EVENTS = 20
 _STEADY_EXCESS = 0.15
+_FEWEST_QUIET, _ALONE_SHARE = 8, 0.15
+_LEAST_SHARE_AROUND, _CHANCE = 0.01, 1e-6
 _QUIETEST_NEIGHBOURS = 20
 _NAMED = 5
 Mask = NDArray[np.bool_]
 
 
 def hot_pixels(survey: EventSurvey) -> Mask:
-    """Pixels (H, W) that fire far more, and in far more 10 ms bins, than the middle one of the 24 around them.
+    """Pixels (H, W) that fire all the time, whatever is before them.
 
-    Both must hold: edges of a scene make pixels fire much in short time; hot ones fire all the time.
+    Either far more events, in far more 10 ms bins, than the middle one of the 24 pixels around has (edges of a scene
+    make pixels fire much, but in short time); or events in over 15 % of the bins in which the 8 pixels around have none
+    (some 16 a second), more than chance makes of the share that the 24 around have in theirs. The second finds hot
+    pixels that fire less than the scene does before them.
     """
+    return _firing_more(survey) | _firing_alone(survey)
+
+
+def _firing_more(survey: EventSurvey) -> Mask:
     around, active_around = _median_around(survey.total), _median_around(survey.active)
     spread = np.sqrt(around + 1.0)
     many = survey.total > np.maximum(_FEWEST_EVENTS, _MANY_TIMES * around + _DEVIATIONS * spread)
     occupied = max(1, int((survey.bins > 0).sum()))
     steady = (survey.active - active_around) / occupied > _STEADY_EXCESS
     return many & steady
+
+
+def _firing_alone(survey: EventSurvey) -> Mask:
+    around = _sum_around(survey.alone) / np.maximum(1, _sum_around(survey.quiet))
+    found = (survey.quiet >= _FEWEST_QUIET) & (survey.alone > _ALONE_SHARE * survey.quiet)
+    expected = np.clip(around[found], _LEAST_SHARE_AROUND, 1.0)
+    found[found] = binom.sf(survey.alone[found] - 1, survey.quiet[found], expected) < _CHANCE
+    return found
 
 
 def dead_pixels(survey: EventSurvey) -> Mask:
@@ -57,9 +76,12 @@ def pixel_findings(survey: EventSurvey) -> list[Finding]:
 
 def _median_around(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """The middle (upper of two) of the 24 neighbours of each pixel; edges are mirrored."""
-    footprint = np.ones((_NEIGHBOURHOOD, _NEIGHBOURHOOD), np.bool_)
-    footprint[_NEIGHBOURHOOD // 2, _NEIGHBOURHOOD // 2] = False
-    return rank_filter(counts, rank=int(footprint.sum()) // 2, footprint=footprint, mode="mirror")
+    return rank_filter(counts, rank=int(_AROUND.sum()) // 2, footprint=_AROUND, mode="mirror")
+
+
+def _sum_around(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The sum over the 24 neighbours of each pixel; edges are mirrored."""
+    return correlate(counts.astype(np.float64), _AROUND.astype(np.float64), mode="mirror")
 
 
 def _places(mask: Mask) -> str:

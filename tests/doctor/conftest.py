@@ -18,7 +18,7 @@ from evfi.types import Events, Frames, SensorSize
 
 SIZE = SensorSize(height=90, width=120)
 SMALL = SensorSize(height=18, width=24)
-FPS, EXPOSURE_US, START_US = 25, 4_000, 1_700_000_000_000_000
+FPS, EXPOSURE_US, DURATION_US, START_US = 25, 4_000, 1_600_000, 1_700_000_000_000_000
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Simulat
     """A noisy sensor of its own thresholds before a moving scene; events may be late, pixels hot. Made once each."""
     made: dict[tuple, Simulated] = {}
 
-    def make(seed: int, late_us: int = 0, hot: int = 0, rate_hz: float = 200.0, seconds: float = 1.6) -> Simulated:
-        key = (seed, late_us, hot, rate_hz, seconds)
+    def make(seed: int, late_us: int = 0, hot: int = 0, rate_hz: float = 200.0, cutoff_hz: float = 0.0) -> Simulated:
+        key = (seed, late_us, hot, rate_hz, cutoff_hz)
         if key not in made:
             made[key] = _simulated(tmp_path_factory.mktemp("simulated") / "r.zarr", *key)
         return made[key]
@@ -45,16 +45,21 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Simulat
     return make
 
 
-def _simulated(path: Path, seed: int, late_us: int, hot: int, rate_hz: float, seconds: float) -> Simulated:
+def _simulated(path: Path, seed: int, late_us: int, hot: int, rate_hz: float, cutoff_hz: float) -> Simulated:
     rng = np.random.default_rng(seed)
     contrast = rng.uniform(0.18, 0.35, 2).round(3)
     noise = NoiseOptions(
-        threshold_sigma=0.02, leak_rate_hz=0.05, shot_rate_hz=0.5, hot_pixel_count=hot, hot_pixel_rate_hz=rate_hz
+        threshold_sigma=0.02,
+        leak_rate_hz=0.05,
+        shot_rate_hz=0.5,
+        hot_pixel_count=hot,
+        hot_pixel_rate_hz=rate_hz,
+        cutoff_hz=cutoff_hz,
     )
     options = SimulationOptions(
         preset="esim_py", contrast_pos=contrast[0], contrast_neg=contrast[1], refractory_us=100, noise=noise
     )
-    duration = int(seconds * 1e6)
+    duration = DURATION_US
     scene = draw_scene(
         seed=seed, split="test", sensor_size=SIZE, duration_us=duration, frames_per_second=FPS, gray=True
     )

@@ -21,8 +21,36 @@ def test_a_planted_offset_is_found_within_a_millisecond(simulated, late_us):
     assert abs(offset.value - late_us) < MS
     assert offset.low <= late_us <= offset.high
     finding = estimate_findings(measured(made))[0]
-    assert (finding.check, finding.verdict) == ("time offset", "wrong")
+    assert finding.check == "time offset"
     assert "--frame-shift-us" in finding.advice
+    # events before their light are wrong; late ones may be slow pixels' (docs/decisions/0008-late-events.md)
+    assert finding.verdict == ("wrong" if late_us < 0 else "not identifiable")
+
+
+def test_events_later_than_slow_pixels_are_is_wrong(simulated):
+    made = simulated(0, late_us=8 * MS)
+    finding = estimate_findings(measured(made))[0]
+    assert finding.verdict == "wrong"
+    assert abs(finding.values["offset_us"] - 8 * MS) < MS
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_slow_pixels_before_the_same_clock_are_late_and_not_called_wrong(simulated, seed):
+    finding = estimate_findings(measured(simulated(seed, cutoff_hz=100.0)))[0]
+    assert finding.values["low_us"] > MS
+    assert finding.verdict == "not identifiable"
+    assert "100 Hz" in finding.found
+
+
+def test_davis346_is_a_sound_recording_whose_events_are_late(real_data):
+    from evfi.doctor.examine import examined
+    from evfi.io.importers.options import ImportOptions
+
+    with examined(real_data / "davis" / "davis346.aedat4", ImportOptions()) as found:
+        assert not [one for one in found.findings if one.is_wrong]
+        (offset,) = (one for one in found.findings if one.check == "time offset")
+    assert offset.verdict == "not identifiable"
+    assert 2_000 < offset.values["low_us"] < offset.values["high_us"] < 3_100
 
 
 def test_no_offset_is_found_where_there_is_none(simulated):
