@@ -6,7 +6,11 @@ from typing import Annotated
 import typer
 
 
-def run(store: Annotated[Path, typer.Argument(metavar="STORE", help="A recording or clip store (.zarr).")]) -> None:
+def run(
+    store: Annotated[
+        Path, typer.Argument(metavar="STORE", help="A store (.zarr) of a recording, of clips or of flows.")
+    ],
+) -> None:
     """Check a store against its receipt, byte by byte, and the rules of its format; exit 1 when something is wrong.
 
     Example: `evfi verify recording.zarr`

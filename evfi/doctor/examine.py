@@ -29,6 +29,7 @@ from evfi.io.importers.time_units import US_PER_UNIT
 from evfi.io.ingest import ingest
 from evfi.io.readers import RecordingReader, kind_of, open_reader
 from evfi.io.recording import Recording, open_recording
+from evfi.io.stores import is_store
 
 _FOLDERS = {"hs-ergb": -1, "bs-ergb": 0}
 
@@ -53,7 +54,7 @@ def examined(path: Path, options: ImportOptions, *, seed: int = 0) -> Iterator[E
     """
     if not path.exists():
         raise MissingInputError(f"no recording at {path}: check the path")
-    if (path / "zarr.json").is_file():
+    if is_store(path):
         recording = open_recording(path)
         found = stored_findings(recording.attributes.get("repairs") or {})
         found += lost_findings(recording.attributes.get("lost") or {})

@@ -11,11 +11,12 @@ from evfi.io.aedat4_header import read_header
 from evfi.io.aedat4_reader import Aedat4Reader
 from evfi.io.clips import CLIPS_SCHEMA, open_clips
 from evfi.io.describe_facts import Description, Times, event_facts, exposure_facts, frame_facts, size_facts
+from evfi.io.flow_arrays import FLOWS_SCHEMA, FLOWS_VERSION, flow_shapes
 from evfi.io.images import IMAGE_ENDINGS, TIMES_FILE, frame_folder_contents, image_files, read_image
 from evfi.io.importers.options import ImportOptions
 from evfi.io.readers import Kind, is_recording, kind_of
 from evfi.io.recording import RECORDING_SCHEMA, FrameStream, open_recording
-from evfi.io.stores import open_any
+from evfi.io.stores import is_store, open_any, open_group
 from evfi.io.video_reader import VIDEO_ENDINGS, video_facts
 from evfi.types import Events, Frames, SensorSize
 
@@ -29,9 +30,9 @@ def describe(path: Path, options: ImportOptions | None = None) -> Description:
         options: what the files of a recording leave open.
 
     Returns:
-        kind ("recording", "clips", "video", "images" or "events"), format, sensor_size {height, width}, events and
-        frames, each None where absent, else {count, start_us, end_us, …} with the times of the first and the last
-        one in µs (None where the file gives no times); and more by kind.
+        kind ("recording", "clips", "flows", "video", "images" or "events"), format, sensor_size {height, width},
+        events and frames, each None where absent, else {count, start_us, end_us, …} with the times of the first and
+        the last one in µs (None where the file gives no times); and more by kind.
 
     Raises:
         MissingInputError: nothing is there.
@@ -46,7 +47,7 @@ def describe(path: Path, options: ImportOptions | None = None) -> Description:
 
 def _describer(path: Path, options: ImportOptions) -> Callable[[Path], Description]:
     if path.is_dir():
-        if path.suffix == ".zarr" or (path / "zarr.json").is_file():
+        if is_store(path):
             return _store
         if is_recording(path):
             return partial(_recording_file, options=options)
@@ -69,6 +70,8 @@ def _store(path: Path) -> Description:
         return _recording(path)
     if schema == CLIPS_SCHEMA:
         return _clips(path)
+    if schema == FLOWS_SCHEMA:
+        return _flows(path)
     raise InputFileError(f"{path} is a Zarr store of kind {schema!r}, not one of evfi's: check the path")
 
 
@@ -111,6 +114,22 @@ def _clips(path: Path) -> Description:
             "end_us": max((int(t[-1]) for t in times), default=None),
         },
         "clips": len(store),
+    }
+
+
+def _flows(path: Path) -> Description:
+    group = open_group(path, FLOWS_SCHEMA, FLOWS_VERSION)
+    found = flow_shapes(group)
+    sizes = [SensorSize(height=height, width=width) for height, width in found]
+    return {
+        "kind": "flows",
+        "format": FLOWS_SCHEMA,
+        "sensor_size": size_facts(sizes[0]) if len(sizes) == 1 else None,
+        "events": None,
+        "frames": None,
+        "flows": {str(size): count for size, count in zip(sizes, found.values(), strict=True)},
+        "provider": group.attrs.get("provider"),
+        "stores": group.attrs.get("stores"),
     }
 
 

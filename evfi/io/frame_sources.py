@@ -14,7 +14,7 @@ from evfi.io.opening import opened
 from evfi.io.readers import is_recording
 from evfi.io.recording import Recording
 from evfi.io.recording_pieces import frame_pieces
-from evfi.io.stores import store_digests
+from evfi.io.stores import is_store, store_digests
 from evfi.io.video_reader import VIDEO_ENDINGS, VideoReader, video_facts
 from evfi.provenance import digest_file, digest_folder
 from evfi.types import Frames
@@ -64,8 +64,7 @@ def open_frames(
     """
     if not path.exists():
         raise MissingInputError(f"no frames at {path}: check the path")
-    is_store = path.is_dir() and (path.suffix == ".zarr" or (path / "zarr.json").is_file())
-    if is_store or is_recording(path):
+    if is_store(path) or is_recording(path):
         if fps is not None or time_unit is not None:
             raise UserError(f"the frames of {path} have times: give neither a frame rate nor a time unit")
         with opened(path, beside=beside) as recording:

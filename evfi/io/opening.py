@@ -9,6 +9,7 @@ from pathlib import Path
 from evfi.errors import MissingInputError
 from evfi.io.ingest import ingest
 from evfi.io.recording import Recording, open_recording
+from evfi.io.stores import is_store
 
 
 def open_path(path: Path | str) -> Recording:
@@ -42,7 +43,7 @@ def _as_store(path: Path, beside: Path | None) -> Iterator[Path]:
     """The store at `path`, or a temporary one with what the file there holds."""
     if not path.exists():
         raise MissingInputError(f"no recording at {path}: check the path")
-    if path.suffix == ".zarr" or (path / "zarr.json").is_file():
+    if is_store(path):
         yield path
         return
     prefix, parent = ("evfi-", None) if beside is None else (f".{beside.name}-", beside.parent)

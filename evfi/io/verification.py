@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evfi.errors import CheckFailed, InputFileError, MissingInputError
 from evfi.io.clips import CLIPS_SCHEMA, ClipStore
 from evfi.io.event_columns import EventColumns
+from evfi.io.flow_arrays import FLOWS_SCHEMA, flow_problems
 from evfi.io.recording import RECORDING_SCHEMA, Recording, index_entries
 from evfi.io.store_files import REST, digests_of_files
 from evfi.io.stores import array_of, arrays_of, digest_rows, open_any, read_rows, receipt_path
@@ -24,7 +25,7 @@ Problems = Iterator[str]
 
 
 def verify_store(path: Path) -> dict[str, int]:
-    """Check files, decoded values and invariants of a recording or clip store, in constant memory.
+    """Check files, decoded values and invariants of a store of any schema of evfi's, in constant memory.
 
     Returns:
         arrays and values: how many were checked.
@@ -190,4 +191,8 @@ def _side(group: zarr.Group, name: str, path: Path) -> Problems:
         yield f"{name}/t_us decreases"
 
 
-_INVARIANTS: dict[Any, Callable[[Path, zarr.Group], Problems]] = {RECORDING_SCHEMA: _recording, CLIPS_SCHEMA: _clips}
+_INVARIANTS: dict[Any, Callable[[Path, zarr.Group], Problems]] = {
+    RECORDING_SCHEMA: _recording,
+    CLIPS_SCHEMA: _clips,
+    FLOWS_SCHEMA: flow_problems,
+}

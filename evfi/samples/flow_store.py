@@ -14,6 +14,7 @@ import zarr
 from evfi.errors import InputFileError, MissingInputError
 from evfi.flow.provider import FlowProvider
 from evfi.io.atomic import writing
+from evfi.io.flow_arrays import FLOWS_SCHEMA, FLOWS_VERSION, PAIR_COLUMNS, flow_array
 from evfi.io.stores import (
     ColumnWriter,
     array_of,
@@ -27,9 +28,6 @@ from evfi.io.stores import (
 from evfi.provenance import digest_file, write_stamp
 from evfi.samples.sample import Flow, Image
 from evfi.versions import ALGO_VERSIONS
-
-FLOWS_SCHEMA, FLOWS_VERSION = "evfi.flows", 1
-_COLUMNS = ("store", "clip", "start", "end", "height", "width", "place")
 
 
 class FlowKey(NamedTuple):
@@ -91,7 +89,7 @@ def _write_pairs(
         height, width = found.shape[:2]
         if (height, width) not in arrays:
             arrays[height, width] = ColumnWriter(
-                group, _array_name(height, width), np.dtype(np.float32), (height, width, 2)
+                group, flow_array(height, width), np.dtype(np.float32), (height, width, 2)
             )
         array = arrays[height, width]
         rows.append(
@@ -100,8 +98,8 @@ def _write_pairs(
         array.append(found[None])
     for array in arrays.values():
         array.finish()
-    columns = np.array(rows, np.int64).reshape(-1, len(_COLUMNS)).T
-    for name, values in zip(_COLUMNS, columns, strict=True):
+    columns = np.array(rows, np.int64).reshape(-1, len(PAIR_COLUMNS)).T
+    for name, values in zip(PAIR_COLUMNS, columns, strict=True):
         write_column(group, f"pairs/{name}", np.ascontiguousarray(values))
     return list(numbers), len(rows)
 
@@ -134,12 +132,12 @@ class StoredFlows:
                 "samples; run `evfi flows` again with the families and data sets of this run"
             )
         height, width, place = self._places[key]
-        array = array_of(self._group, _array_name(height, width), self.path)
+        array = array_of(self._group, flow_array(height, width), self.path)
         return read_rows(array, place, place + 1)[0]
 
     @cached_property
     def _places(self) -> dict[FlowKey, tuple[int, int, int]]:
-        columns = [read_rows(array_of(self._group, f"pairs/{name}", self.path)).tolist() for name in _COLUMNS]
+        columns = [read_rows(array_of(self._group, f"pairs/{name}", self.path)).tolist() for name in PAIR_COLUMNS]
         stores: list[str] = list(self._group.attrs["stores"])  # pyright: ignore[reportArgumentType]
         return {
             FlowKey(stores[store], clip, start, end): (height, width, place)
@@ -150,10 +148,6 @@ class StoredFlows:
 def stored_flows(index: Path) -> StoredFlows | None:
     """The flows beside an index; None where there are none."""
     return StoredFlows(index) if flows_beside(index).exists() else None
-
-
-def _array_name(height: int, width: int) -> str:
-    return f"flow/{height}x{width}"
 
 
 def _digest_of_index(index: Path) -> str:

@@ -34,7 +34,7 @@ def test_a_sensor_of_nothing_but_even_noise_has_no_hot_pixels(tmp_path, rate_hz)
 def test_bins_in_which_a_pixel_fires_alone_are_counted(tmp_path):
     size = SensorSize(height=6, width=8)
     writer = RecordingWriter(tmp_path / "r.zarr", size)
-    # three bins of 10 ms with events, one without: (2, 3) alone, then beside its neighbour (3, 4), then far from another
+    # three bins of 10 ms with events, one without: (2, 3) alone, then beside (3, 4), then far from another
     rows = [(0, 3, 2), (5_000, 3, 2), (12_000, 3, 2), (13_000, 4, 3), (31_000, 3, 2), (32_000, 7, 5)]
     t, x, y = np.array(rows).T
     writer.add_events(Events(x.astype(np.uint16), y.astype(np.uint16), t, np.ones(len(rows), bool), size))

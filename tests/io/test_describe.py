@@ -16,6 +16,7 @@ from evfi.io.ingest import ingest
 from evfi.io.sinks.dsec import dsec_sink
 from evfi.io.sinks.sink import Heading
 from evfi.io.video import write_video
+from evfi.samples.flow_store import FlowKey, flows_beside, write_flows
 from evfi.types import Events, SensorSize
 
 SIZE = {"height": 18, "width": 24}
@@ -97,6 +98,20 @@ def test_a_clip_store_is_described(tmp_path, events_of):
     assert found["events"]["start_us"] == min(int(clip.events.t[0]) for clip in clips)
     write_clip_store(tmp_path / "none.zarr", [], algo_version=1, seed=0)
     assert told(tmp_path / "none.zarr")["events"] is None
+
+
+def test_a_store_of_flows_is_described(tmp_path):
+    index = tmp_path / "train.parquet"
+    index.write_bytes(b"an index")
+    flow = lambda a, b: np.zeros((*a.shape, 2), np.float32)  # noqa: E731 - a provider of a name and nothing else
+    flow.name = "none"
+    keys = [FlowKey("r.zarr", -1, 0, 1), FlowKey("r.zarr", -1, 1, 0)]
+    write_flows(index, keys, lambda *_: np.zeros((18, 24), np.uint8), flow)
+    found = describe(flows_beside(index))
+    assert (found["kind"], found["format"], found["provider"]) == ("flows", "evfi.flows", "none")
+    assert found["sensor_size"] == {"height": 18, "width": 24}
+    assert found["flows"] == {"24x18": 2}
+    assert found["events"] is found["frames"] is None
 
 
 def test_a_frame_folder_is_described_with_and_without_times(tmp_path, frames_of):

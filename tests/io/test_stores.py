@@ -1,6 +1,7 @@
 """What all stores share: opening errors, digests, receipts, and damage."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -127,3 +128,20 @@ def test_the_receipt_lies_beside_the_store_and_says_what_is_in_it(store):
         "sha256": digest_array(np.arange(1000, dtype=np.int64)),
         "files_sha256": digests_of_files(store, ["numbers"])["numbers"],
     }
+
+
+def test_the_digest_of_many_images_takes_the_memory_of_a_few(tmp_path):
+    group = stores.create_group(tmp_path / "s.zarr")
+    column = stores.ColumnWriter(group, "image", np.dtype(np.uint8), (720, 1280, 3))
+    image = np.random.default_rng(0).integers(0, 256, (1, 720, 1280, 3), dtype=np.uint8)
+    for number in range(20):
+        column.append(np.roll(image, number, axis=2))
+    column.finish()
+    array = group["image"]
+    tracemalloc.start()
+    found = stores.digest_rows(array)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == digest_array(array[:])
+    # one image is 2.8 MB, the file with all of them 55 MB
+    assert peak < 25e6, peak

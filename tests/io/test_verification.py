@@ -20,6 +20,7 @@ from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWrit
 from evfi.io.stores import write_receipt
 from evfi.io.verification import verify_store
 from evfi.provenance import digest_file
+from evfi.samples.flow_store import FlowKey, flows_beside, write_flows
 from evfi.types import SensorSize
 
 SIZE = SensorSize(height=18, width=24)
@@ -54,6 +55,29 @@ def clips(tmp_path, events_of) -> Path:
     ]
     write_clip_store(tmp_path / "c.zarr", made, algo_version=1, seed=0)
     return tmp_path / "c.zarr"
+
+
+class EvenFlow:
+    """A flow of one value everywhere, another one each time."""
+
+    name = "even"
+
+    def __init__(self) -> None:
+        self._value = 0.0
+
+    def __call__(self, a, b):
+        self._value += 1.5
+        return np.full((*a.shape[:2], 2), self._value, np.float32)
+
+
+@pytest.fixture
+def flows(tmp_path) -> Path:
+    """Four flows of two frame sizes between frames of two stores."""
+    (tmp_path / "train.parquet").write_bytes(b"an index")
+    keys = [FlowKey(store, -1, start, start + 1) for store in ("a.zarr", "b.zarr") for start in (0, 1)]
+    sizes = {"a.zarr": (18, 24), "b.zarr": (9, 12)}
+    write_flows(tmp_path / "train.parquet", keys, lambda store, *_: np.zeros(sizes[store], np.uint8), EvenFlow())
+    return flows_beside(tmp_path / "train.parquet")
 
 
 def test_a_whole_store_passes_and_says_how_much_was_checked(recording, clips, capsys):
@@ -155,6 +179,14 @@ def broken(store: Path, name: str, change) -> None:
         ("clips", "clips/event_offset", lambda v: v.__setitem__(-1, 149), "event_offset ends at 149, expected 150"),
         ("clips", "clips/frame_offset", lambda v: v.__setitem__(0, 1), "frame_offset does not rise from 0"),
         ("clips", "frames/t_us", lambda v: v.__setitem__(1, 0), "frames/t_us does not increase within clip 0"),
+        ("flows", "pairs/store", lambda v: v.__setitem__(3, 2), "pairs/store reaches 2, but 2 stores are named"),
+        (
+            "flows",
+            "pairs/place",
+            lambda v: v.__setitem__(1, 0),
+            "place does not lead to each of the 2 flows of flow/18x24",
+        ),
+        ("flows", "pairs/width", lambda v: v.__setitem__(0, 25), "flows of flow/18x24 once"),
     ],
 )
 def test_a_broken_promise_is_found_though_the_digests_agree(request, kind, name, change, message):
@@ -162,6 +194,24 @@ def test_a_broken_promise_is_found_though_the_digests_agree(request, kind, name,
     broken(store, name, change)
     with pytest.raises(CheckFailed, match=message):
         verify_store(store)
+
+
+def test_a_pair_of_frames_that_has_two_flows_is_found(flows):
+    broken(flows, "pairs/start", lambda v: v.__setitem__(1, 0))
+    broken(flows, "pairs/end", lambda v: v.__setitem__(1, 1))
+    with pytest.raises(CheckFailed, match="names a pair of frames twice"):
+        verify_store(flows)
+
+
+def test_flows_pass_verify_until_a_byte_of_them_is_flipped(flows, capsys):
+    assert exit_code(["verify", str(flows)]) == 0
+    assert "whole: 9 arrays" in capsys.readouterr().out
+    chunk = next(path for path in (flows / "flow" / "9x12").rglob("*") if path.is_file() and path.name != "zarr.json")
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 2] ^= 4
+    chunk.write_bytes(data)
+    with pytest.raises(CheckFailed, match="flow/9x12"):
+        verify_store(flows)
 
 
 def test_triggers_that_go_back_are_found(tmp_path, events_of):
