@@ -58,10 +58,10 @@ def survey_events(recording: Recording) -> EventSurvey:
         number = (events.t - start_us) // BIN_US
         bins += np.bincount(number, minlength=len(bins))
         for fired in _fired(pixel, number, shape):
-            around = cv2.dilate(fired, _AROUND, borderType=cv2.BORDER_CONSTANT, borderValue=0)  # pyright: ignore
+            around = np.asarray(cv2.dilate(fired, _AROUND, borderType=cv2.BORDER_CONSTANT, borderValue=(0,)), np.uint8)
             active += fired
             busy += around
-            alone += fired & ~around
+            alone += fired > around
         times = events.t if last is None else np.concatenate([[last], events.t])
         gaps = np.diff(times)
         if len(gaps) and gaps.max() > gap:

@@ -1,6 +1,6 @@
 """Compressed packets of aedat4: one LZ4 or Zstandard frame, the FlatBuffer inside with its length in front.
 
-What a packet becomes is bounded before it is decoded. Both codecs release the GIL.
+What a packet becomes is bounded before it is decoded.
 """
 
 import struct

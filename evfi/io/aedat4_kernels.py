@@ -1,4 +1,4 @@
-"""The compiled loop of the aedat4 reader: packed events to columns in one pass, without the GIL."""
+"""The compiled loop of the aedat4 reader: packed events to columns in one pass."""
 
 import numpy as np
 from numba import njit
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 EVENT_BYTES = 16
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def split_events(
     packed: NDArray[np.uint8],
     width: int,

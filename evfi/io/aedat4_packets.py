@@ -5,9 +5,7 @@ one LZ4 or Zstandard frame. Neither carries a checksum: damage that still decode
 """
 
 import struct
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
@@ -15,7 +13,6 @@ from typing import BinaryIO, Generic, TypeVar
 from evfi.io.aedat4_compression import LARGEST_PACKET, LENGTH, decompressed
 from evfi.io.aedat4_header import Aedat4Header
 from evfi.io.aedat4_tables import Buffer
-from evfi.io.ahead import mapped_ahead
 
 _HEAD = struct.Struct("<ii")
 _KIND = slice(4, 8)  # of a FlatBuffer without its size prefix
@@ -23,8 +20,6 @@ _TABLE = b"FTAB"
 _MAGIC = {"lz4": b"\x04\x22\x4d\x18", "zstd": b"\x28\xb5\x2f\xfd"}
 _KINDS = (b"EVTS", b"FRME", b"IMUS", b"TRIG")
 _KIND_IN_PACKET = 16  # head 8, length 4, root 4
-# packets that one thread decodes in a row: handing over costs some tens of µs
-_IN_A_ROW, _BYTES_IN_A_ROW = 8, 1 << 20
 _READ_AT_ONCE = 1 << 20
 _SEARCHED_AT_ONCE = 1 << 20
 # a file made to look like packets everywhere would otherwise be decoded over and over
@@ -95,18 +90,15 @@ class Packets(Generic[Content]):
 
     Args:
         decode: makes the content of a packet, given its stream, its four letters and its FlatBuffer (without size
-            prefix); may run in another thread.
-        threads: that decode; 1: none beside the caller's. What comes out is the same.
+            prefix).
 
     Attributes:
         losses: what was passed over so far.
         has_table: whether the file ends with a readable data table, as a recorder that was not interrupted writes it.
     """
 
-    def __init__(
-        self, path: Path, header: Aedat4Header, decode: Callable[[int, bytes, Buffer], Content], threads: int = 1
-    ) -> None:
-        self._path, self._header, self._decode, self._threads = path, header, decode, threads
+    def __init__(self, path: Path, header: Aedat4Header, decode: Callable[[int, bytes, Buffer], Content]) -> None:
+        self._path, self._header, self._decode = path, header, decode
         self._codec = header.compression.split("_")[0]
         self._streams = {stream.number for stream in header.streams}
         self._false_starts = 0
@@ -118,14 +110,11 @@ class Packets(Generic[Content]):
 
     def __iter__(self) -> Iterator[Packet[Content]]:
         place = self._header.packets_start
-        with ExitStack() as stack:
-            file = stack.enter_context(self._path.open("rb"))
-            pool = stack.enter_context(ThreadPoolExecutor(self._threads)) if self._threads > 1 else None
+        with self._path.open("rb") as file:
             while place < self._end:
-                with closing(self._whole(file, place, pool)) as packets:
-                    for packet in packets:
-                        yield packet
-                        place += _HEAD.size + len(packet.raw)
+                for packet in self._whole(file, place):
+                    yield packet
+                    place += _HEAD.size + len(packet.raw)
                 if place >= self._end:
                     break
                 following = self._next(file, place, self._head_at(file, place)[1])
@@ -138,20 +127,13 @@ class Packets(Generic[Content]):
             self.losses.cut(self._header.table_start - self._length)
         self.losses.end()
 
-    def _whole(
-        self, file: BinaryIO, place: int, pool: ThreadPoolExecutor | None
-    ) -> Generator[Packet[Content], None, None]:
+    def _whole(self, file: BinaryIO, place: int) -> Iterator[Packet[Content]]:
         """The packets from `place` on, up to the first that is not whole."""
-        raws = self._raws(file, place)
-        if pool is None:
-            found = map(self._packet, raws)
-        else:
-            runs = mapped_ahead(self._packets, _runs(raws), pool, self._threads)
-            found = (packet for run in runs for packet in run)
-        for packet in found:
-            if packet is None:
+        for stream, raw in self._raws(file, place):
+            body = self._body(raw)
+            if body is None:
                 return
-            yield packet
+            yield Packet(stream, raw, self._decode(stream, bytes(body[_KIND]), body))
 
     def _raws(self, file: BinaryIO, place: int) -> Iterator[_Raw]:
         """The packets from `place` on, as far as heads lead to one another."""
@@ -166,15 +148,6 @@ class Packets(Generic[Content]):
                 block, start = _block(file, place, max(_READ_AT_ONCE, _HEAD.size + size)), place
             place += _HEAD.size + size
             yield stream, block[place - start - size : place - start]
-
-    def _packets(self, raws: list[_Raw]) -> list[Packet[Content] | None]:
-        return [self._packet(each) for each in raws]
-
-    def _packet(self, stream_and_raw: _Raw) -> Packet[Content] | None:
-        """None where it does not decode to a FlatBuffer."""
-        stream, raw = stream_and_raw
-        body = self._body(raw)
-        return None if body is None else Packet(stream, raw, self._decode(stream, bytes(body[_KIND]), body))
 
     def _is_table(self, file: BinaryIO, place: int | None) -> bool:
         if place is None or not self._header.packets_start <= place < self._length:
@@ -244,18 +217,6 @@ class Packets(Generic[Content]):
 def _block(file: BinaryIO, place: int, size: int) -> memoryview:
     file.seek(place)
     return memoryview(file.read(size))
-
-
-def _runs(raws: Iterator[_Raw]) -> Iterator[list[_Raw]]:
-    """A few neighbours each, one thread's work at a time."""
-    run: list[_Raw] = []
-    for each in raws:
-        run.append(each)
-        if len(run) == _IN_A_ROW or sum(len(raw) for _, raw in run) > _BYTES_IN_A_ROW:
-            yield run
-            run = []
-    if run:
-        yield run
 
 
 def _first(block: bytes, wanted: tuple[bytes, ...], start: int) -> int:

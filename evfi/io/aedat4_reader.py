@@ -36,9 +36,6 @@ _REMEMBERED = 4
 class Aedat4Reader:
     """An aedat4 recording of one camera: events, frames, inertial samples and triggers, as far as it has them.
 
-    Args:
-        threads: that decompress and split packets; 1: none beside the caller's. The pieces are the same.
-
     Attributes:
         path: the file.
         camera: name and serial number, e.g. "DAVIS346_00000002".
@@ -57,8 +54,8 @@ class Aedat4Reader:
         InputFileError: empty, not aedat4, a damaged header, or without events and frames.
     """
 
-    def __init__(self, path: Path, camera: str | None = None, threads: int = 1) -> None:
-        self.path, self._threads = Path(path), threads
+    def __init__(self, path: Path, camera: str | None = None) -> None:
+        self.path = Path(path)
         self._header = read_header(self.path)
         self.compression = self._header.compression
         self.camera = self._chosen(camera)
@@ -97,7 +94,7 @@ class Aedat4Reader:
         self._counts.clear()
         kinds = {stream.number: stream.kind for stream in self._streams.values()}
         decoder = _Decoder(kinds, self.sensor_size)
-        packets = Packets(self.path, self._header, decoder.content, self._threads)
+        packets = Packets(self.path, self._header, decoder.content)
         self._counts["data_table_absent"] += int(not packets.has_table)
         orders = {kind: TimeOrder(_NAMES[kind], self._counts, strictly=kind == "FRME") for kind in self._streams}
         pieces = _Pieces(self.sensor_size, self._counts)
@@ -150,7 +147,7 @@ class Aedat4Reader:
 
 
 class _Decoder:
-    """From FlatBuffers to contents, without memory, so that threads can share it."""
+    """From FlatBuffers to contents, without memory of what came before."""
 
     def __init__(self, kinds: dict[int, str], size: SensorSize) -> None:
         self._kinds = kinds

@@ -10,10 +10,11 @@ from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.aedat4_header import read_header
 from evfi.io.aedat4_reader import Aedat4Reader
 from evfi.io.clips import CLIPS_SCHEMA, open_clips
-from evfi.io.describe_facts import Description, Times, event_facts, exposure_facts, frame_facts, size_facts
+from evfi.io.describe_facts import Description, Span, Times, event_facts, exposure_facts, frame_facts, size_facts
 from evfi.io.flow_arrays import FLOWS_SCHEMA, FLOWS_VERSION, flow_shapes
 from evfi.io.images import IMAGE_ENDINGS, TIMES_FILE, frame_folder_contents, image_files, read_image
 from evfi.io.importers.options import ImportOptions
+from evfi.io.pieces import Imu, Triggers
 from evfi.io.readers import Kind, is_recording, kind_of
 from evfi.io.recording import RECORDING_SCHEMA, FrameStream, open_recording
 from evfi.io.stores import is_store, open_any, open_group
@@ -87,6 +88,8 @@ def _recording(path: Path) -> Description:
         "events": events,
         "frames": _stream(store.frames),
         "truth": _stream(store.truth),
+        "imu": Span.of(store.imu).facts(),
+        "triggers": Span.of(store.triggers).facts(),
         "source": store.attributes.get("source"),
         "repairs": store.attributes.get("repairs"),
         "lost": store.attributes.get("lost"),
@@ -146,17 +149,16 @@ def _recording_file(path: Path, options: ImportOptions) -> Description:
 
 def _camera(path: Path, kind: Kind, camera: str | None, options: ImportOptions) -> Description:
     reader = kind.open(path, camera, options)
-    count, first_us, last_us = 0, 0, 0
+    spans = {kind: Span() for kind in (Events, Imu, Triggers)}
     times: list[Times] = []
     colour = False
     for piece in reader.batches():
-        if isinstance(piece, Events):
-            first_us = first_us if count else int(piece.t[0])
-            last_us = int(piece.t[-1])
-            count += len(piece)
-        elif isinstance(piece, Frames):
+        if isinstance(piece, Frames):
             colour = piece.image.ndim == 4
             times.append(np.stack([piece.t_us, piece.exposure_start_us, piece.exposure_end_us]))
+        else:
+            spans[type(piece)] += Span.of(piece)
+    events = spans[Events]
     found = None
     if times:
         t_us, start_us, end_us = np.concatenate(times, axis=1)
@@ -165,8 +167,10 @@ def _camera(path: Path, kind: Kind, camera: str | None, options: ImportOptions) 
         "kind": "events" if kind.name in _EVENTS_ALONE and found is None else "recording",
         "format": kind.name,
         "sensor_size": size_facts(reader.sensor_size),
-        "events": event_facts(count, first_us, last_us) if count else None,
+        "events": event_facts(events.count, events.first_us, events.last_us) if events.count else None,
         "frames": found,
+        "imu": spans[Imu].facts(),
+        "triggers": spans[Triggers].facts(),
         "camera": reader.camera,
         "compression": reader.compression if isinstance(reader, Aedat4Reader) else None,
         "repairs": reader.repairs,

@@ -1,16 +1,44 @@
 """The figures that `evfi info` gives of every kind of file."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evfi.types import SensorSize
+from evfi.io.pieces import Imu, Triggers, times_of
+from evfi.types import Events, SensorSize
 from evfi.units import US_PER_S
 
 Description = dict[str, Any]
 Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How many events, inertial samples or triggers there are, and the times of the first and the last, µs."""
+
+    count: int = 0
+    first_us: int = 0
+    last_us: int = 0
+
+    @classmethod
+    def of(cls, piece: Events | Imu | Triggers | None) -> "Span":
+        """That of one piece; of none: 0."""
+        if piece is None or not len(piece):
+            return cls()
+        t = times_of(piece)
+        return cls(len(t), int(t[0]), int(t[-1]))
+
+    def __add__(self, later: "Span") -> "Span":
+        if not (self.count and later.count):
+            return self if self.count else later
+        return Span(self.count + later.count, self.first_us, later.last_us)
+
+    def facts(self) -> Description | None:
+        """Count, first and last time; None where there is nothing."""
+        return {"count": self.count, "start_us": self.first_us, "end_us": self.last_us} if self.count else None
 
 
 def event_facts(count: int, first_us: int, last_us: int) -> Description:

@@ -36,8 +36,8 @@ def test_an_aedat4_file_and_its_store_are_described_alike(recorded, tmp_path):
     for found in (file, store):
         assert found["kind"] == "recording"
         assert found["sensor_size"] == SIZE
-    assert file["events"] == store["events"]
-    assert file["frames"] == store["frames"]
+    for stream in ("events", "frames", "imu", "triggers"):
+        assert file[stream] == store[stream]
     t = recorded.events.t
     assert (file["events"]["count"], file["events"]["start_us"], file["events"]["end_us"]) == (20_000, t[0], t[-1])
     assert file["frames"]["count"] == 11
@@ -67,6 +67,8 @@ def test_davis346_is_described(real_data):
     assert found["events"]["start_us"] == 1_589_163_147_368_868
     assert found["frames"]["count"] == 59
     assert found["frames"]["exposure_us"] == {"shortest": 500, "longest": 500}
+    assert (found["imu"]["count"], found["triggers"]["count"]) == (2363, 236)
+    assert found["imu"]["start_us"] < found["imu"]["end_us"]
     assert told(real_data / "davis" / "dvxplorer_events_only.aedat4")["frames"] is None
 
 

@@ -64,6 +64,28 @@ def test_aedat4_brings_back_events_and_frames(recording, tmp_path, assert_same_e
     assert (done.events, done.frames) == (recording.event_count, 11 if recording.event_count < 50_000 else 59)
 
 
+@pytest.mark.parametrize("ending", [ending for ending, each in FORMATS.items() if each.keeps])
+def test_what_the_table_says_survives_is_equal_after_store_file_store(
+    recording, tmp_path, ending, assert_same_events, assert_same_times
+):
+    file, keeps, size = tmp_path / f"file{ending}", FORMATS[ending].keeps, recording.sensor_size
+    export(recording.path, file)
+    ingest(file, tmp_path / "back.zarr")
+    back = open_recording(tmp_path / "back.zarr")
+    assert back.sensor_size == size
+    events = all_events(recording)
+    if Feature.OUTER_EVENTS not in keeps:
+        first_us, last_us = recording.frames.t_us[[0, -1]]
+        events = events.take((events.t > first_us) & (events.t <= last_us))
+    assert_same_events(all_events(back), events)
+    assert (back.frames is None) == (Feature.FRAMES not in keeps)
+    if back.frames is not None:
+        np.testing.assert_array_equal(images_of(back), images_of(recording))
+        np.testing.assert_array_equal(back.frames.t_us, recording.frames.t_us)
+    if Feature.EXPOSURES in keeps:
+        assert_same_times(back.frames, recording.frames)
+
+
 def test_aedat4_is_readable_by_dv_processing(recording, tmp_path):
     export(recording.path, tmp_path / "r.aedat4")
     reader = dv.io.MonoCameraRecording(str(tmp_path / "r.aedat4"))
@@ -171,6 +193,28 @@ def test_fractions_of_a_pixel_survive_or_are_refused(tmp_path):
     with pytest.raises(UserError, match="aedat4 holds whole pixels"):
         export(source, tmp_path / "r.aedat4")
     assert not (tmp_path / "r.aedat4").exists()
+
+
+@pytest.mark.parametrize("ending", [".h5", ".npz", ""])
+def test_fractions_of_a_pixel_are_equal_after_store_file_store(tmp_path, ending, assert_same_events):
+    size, rng, n = SensorSize(height=18, width=24), np.random.default_rng(4), 500
+    writer = RecordingWriter(tmp_path / "r.zarr", size)
+    x, y = (rng.uniform(0, side - 1, n).astype(np.float32) for side in (size.width, size.height))
+    writer.add_events(Events(x, y, np.sort(rng.integers(11, 10_000, n)), rng.random(n) < 0.5, size))
+    writer.add_frames(Frames.without_exposure(np.zeros((2, 18, 24), np.uint8), np.array([10, 10_010], np.int64)))
+    writer.finish()
+    export(tmp_path / "r.zarr", tmp_path / f"file{ending}")
+    ingest(tmp_path / f"file{ending}", tmp_path / "back.zarr")
+    assert_same_events(
+        all_events(open_recording(tmp_path / "back.zarr")), all_events(open_recording(tmp_path / "r.zarr"))
+    )
+
+
+def test_hdf5_keeps_frame_times_off_the_middle_of_the_exposure(tmp_path, assert_same_times):
+    source = tiny(tmp_path / "r.zarr", uneven=True)
+    export(source, tmp_path / "r.h5")
+    ingest(tmp_path / "r.h5", tmp_path / "back.zarr")
+    assert_same_times(open_recording(tmp_path / "back.zarr").frames, open_recording(source).frames)
 
 
 def test_events_without_frames_go_where_no_frames_are_needed(real_data, tmp_path):

@@ -1,8 +1,10 @@
 """HDF5 recordings: DSEC's layout (events/{t,x,y,p}, ms_to_idx, t_offset) and HQF's (events/{ts,xs,ys,ps}, images/…).
 
 Links to other files, external data and virtual data sets are refused: a file must not make evfi open another one.
+So are data sets of more rows than were ever written, which would come out as zeros without end.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,6 +27,7 @@ _DSEC = {"x": "x", "y": "y", "t": "t", "p": "p"}
 _HQF = {"x": "xs", "y": "ys", "t": "ts", "p": "ps"}
 _FRAME_TIMES = ("t_us", "exposure_start_us", "exposure_end_us")
 _IMAGES_A_PIECE = 16
+_READ = ("/events/", "/frames/", "/images/")
 
 
 def is_hdf5(path: Path) -> bool:
@@ -141,6 +144,22 @@ def _refuse_reaching_out(group: Any, path: Path) -> None:
             _refuse_reaching_out(member, path)
         elif isinstance(member, h5py.Dataset) and (member.external or member.is_virtual):
             raise InputFileError(f"{path}: {place} keeps its data in other files, refused: copy the data into the file")
+        elif isinstance(member, h5py.Dataset) and place.startswith(_READ):
+            _refuse_unwritten(member, place, path)
+
+
+def _refuse_unwritten(data: h5py.Dataset, place: str, path: Path) -> None:
+    if not data.ndim or not data.shape[0]:
+        return
+    if data.chunks is None:
+        written = data.shape[0] if data.id.get_storage_size() else 0
+    else:
+        across = math.prod(-(-side // chunk) for side, chunk in zip(data.shape[1:], data.chunks[1:], strict=True))
+        written = data.id.get_num_chunks() // max(1, across) * data.chunks[0]
+    if written < data.shape[0]:
+        raise InputFileError(
+            f"{path}: {place} promises {data.shape[0]} rows, of which at most {written} were written: copy it again"
+        )
 
 
 def _has_events(path: Path, columns: dict[str, str]) -> bool:

@@ -102,6 +102,28 @@ def test_a_file_that_reaches_into_others_is_refused_in_one_line(dsec, stored, tm
     assert list((tmp_path / "out").glob("*")) == []
 
 
+@pytest.mark.parametrize("group", ["events", "frames"])
+def test_a_header_that_promises_2_to_the_60_rows_is_one_line(dsec, stored, group):
+    with h5py.File(dsec, "a") as file:
+        for name in list(file[group]):
+            values = file[group][name][()]
+            del file[group][name]
+            shape = values.shape[1:]
+            data = file[group].create_dataset(name, data=values, maxshape=(None, *shape), chunks=(64, *shape))
+            data.resize(1 << 60, axis=0)
+    said = rf"/{group}/\w+ promises {1 << 60} rows, of which at most \d+ were written"
+    with pytest.raises(InputFileError, match=said):
+        stored(dsec)
+
+
+def test_columns_without_any_storage_are_one_line(dsec, stored):
+    with h5py.File(dsec, "a") as file:
+        del file["events/p"]
+        file.create_dataset("events/p", (3000,), np.uint8)
+    with pytest.raises(InputFileError, match="/events/p promises 3000 rows, of which at most 0 were written"):
+        stored(dsec)
+
+
 def test_columns_of_unequal_length_are_one_line(dsec, stored):
     with h5py.File(dsec, "a") as file:
         del file["events/p"]

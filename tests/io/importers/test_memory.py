@@ -42,8 +42,33 @@ def write_hs_ergb(root, n):
     (root / "timestamp.txt").write_text("".join(f"{10_000 * k}\n" for k in range(n // 1000 + 1)))
 
 
+def write_hqf(path, n):
+    t = np.arange(n)
+    with h5py.File(path, "w") as file:
+        for name, values in {"xs": t % 24, "ys": t % 18, "ps": t % 2}.items():
+            file.create_dataset(f"events/{name}", data=values.astype(np.int16), chunks=(1 << 14,))
+        file.create_dataset("events/ts", data=t / 1e6, chunks=(1 << 14,))
+        for number in range(0, n, 10_000):
+            file.create_dataset(f"images/image{number:09d}", data=np.zeros((18, 24), np.uint8)).attrs["timestamp"] = (
+                number / 1e6
+            )
+        file.attrs["sensor_resolution"] = (18, 24)
+
+
+def write_bs_ergb(root, n):
+    """The same folder as HS-ERGB's by other names: coordinates times 32, file n from image n on."""
+    write_hs_ergb(root, n)
+    (root / "timestamp.txt").rename(root / "timestamps.txt")
+    for path in sorted((root / "events").iterdir()):
+        with np.load(path) as data:
+            columns = {"x": 32 * data["x"], "y": 32 * data["y"], "timestamp": data["t"], "polarity": data["p"]}
+        path.unlink()
+        np.savez(path.with_name(f"{int(path.stem) - 1:06d}.npz"), **columns)
+
+
 def peak_mb(path, unit):
-    size = {} if path.is_dir() else {"sensor_height": 18, "sensor_width": 24}
+    tells_its_size = path.is_dir() or path.stem.endswith("hqf")
+    size = {} if tells_its_size else {"sensor_height": 18, "sensor_width": 24}
     options = ImportOptions(time_unit=unit, **size)
     tracemalloc.start()
     pieces = open_reader(path, None, options).batches()
@@ -54,7 +79,15 @@ def peak_mb(path, unit):
 
 
 @pytest.mark.parametrize(
-    ("ending", "write"), [(".txt", write_text), (".npz", write_npz), (".h5", write_dsec), ("", write_hs_ergb)]
+    ("ending", "write"),
+    [
+        (".txt", write_text),
+        (".npz", write_npz),
+        (".h5", write_dsec),
+        ("hqf.h5", write_hqf),
+        ("", write_hs_ergb),
+        ("bs", write_bs_ergb),
+    ],
 )
 def test_a_file_three_times_as_long_takes_no_more_memory(tmp_path, monkeypatch, ending, write):
     for module in ("npz_columns", "event_tables", "hdf5_files"):
@@ -65,7 +98,7 @@ def test_a_file_three_times_as_long_takes_no_more_memory(tmp_path, monkeypatch, 
     for n in (40_000, 120_000):
         path = tmp_path / f"{n}{ending}"
         write(path, n)
-        count, peak = peak_mb(path, "us")
+        count, peak = peak_mb(path, None if ending == "hqf.h5" else "us")
         assert count == n
         peaks.append(peak)
     assert peaks[1] < 1.2 * peaks[0] + 0.1
