@@ -108,7 +108,10 @@ def test_four_even_frames_are_one_sample_of_a_septuplet(index: Path) -> None:
     assert (sample.before_us, sample.after_us) == (0, 6 * 33_333)
 
 
-@pytest.mark.parametrize(("scheme", "targets"), [("tight", (2, 3, 4)), ("tight_first", (2,)), ("tight_last", (4,))])
+@pytest.mark.parametrize(
+    ("scheme", "targets"),
+    [("tight", (2, 3, 4)), ("tight_first", (2,)), ("tight_centred", (3,)), ("tight_last", (4,))],
+)
 def test_tight_schemes_take_the_frames_beside_the_pair(index: Path, scheme: str, targets: tuple[int, ...]) -> None:
     data = StageData(index, CONVLSTM, convlstm_recipe(frame_scheme=scheme))
     found = [name.rsplit("/", 1)[1] for name in names(data) if name.startswith("00001")]
