@@ -4,7 +4,7 @@ Precedence: command-line flag > --configfile > config/config.yaml > a stage's re
 errors that name the key's path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +22,9 @@ from evfi.reports.options import ReportOptions
 from evfi.samples.options import SamplesOptions
 from evfi.simulation.options import SimulationOptions
 from evfi.training.options import Runtime
+
+DEFAULT_CONFIG = Path("config/config.yaml")
+"""Of a checkout, from its root; the Snakefile's own."""
 
 
 class SeptupletsConfig(Options):
@@ -219,6 +222,12 @@ class Config(Options):
         shards = self.septuplets.shards(part) if self.septuplets else []
         return [*shards, *(self.triplets.shards() if self.triplets and part == "test" else [])]
 
+    def flow_families(self, part: str) -> list[str]:
+        """The families that train on flows to their targets, or predict by flows between frames."""
+        names = {"train": self.trained_families(), "test": self.families}[part]
+        asks = {"train": lambda need: need.flows_to_target, "test": lambda need: need.flows_between}[part]
+        return [name for name in names if any(asks(need) for need in FAMILIES[name].all_needs)]
+
     def family_training(self, family: str) -> FamilyTraining:
         """What the configuration says of a family's training."""
         return self.training.get(family, FamilyTraining())
@@ -250,15 +259,38 @@ def validated(raw: Mapping[str, Any], source: str) -> Config:
 
 def read_config(path: Path) -> Config:
     """The configuration in a YAML file."""
+    return validated(_read_yaml(path), str(path))
+
+
+def read_run_config(files: Sequence[Path], changes: Mapping[str, Any], default: Path = DEFAULT_CONFIG) -> Config:
+    """The configuration of a run as Snakemake puts it together: default, then overlay files, then single keys.
+
+    Raises:
+        UserError: a file is absent or no YAML, or a key is unknown or wrong.
+    """
+    raw: dict[str, Any] = {}
+    for path in (default, *files):
+        raw = _overlaid(raw, _read_yaml(path))
+    return validated(_overlaid(raw, changes), " + ".join(str(path) for path in files) or str(default))
+
+
+def _overlaid(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _overlaid(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
     if not path.is_file():
         raise UserError(f"no configuration at {path}")
     try:
-        raw = yaml.safe_load(path.read_text())
+        return yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    return validated(raw or {}, str(path))
 
 
 def one_line(error: ValidationError) -> str:

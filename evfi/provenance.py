@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -58,7 +60,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_stamp(output: Path, extra: Mapping[str, Any] | None = None) -> None:
-    """Write `<output stem>.provenance.json`: version, git hash, command, host, time. No rule reads it."""
+    """Write `<output stem>.provenance.json`: version, git hash, command, host, time, use. No rule reads it."""
     write_json(
         output.with_name(output.stem + ".provenance.json"),
         {
@@ -69,9 +71,22 @@ def write_stamp(output: Path, extra: Mapping[str, Any] | None = None) -> None:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "use": used(),
             **(extra or {}),
         },
     )
+
+
+def used() -> dict[str, float]:
+    """What this process has used so far: CPU-seconds (those of ended children too) and its peak memory in MB."""
+    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"cpu_seconds": cpu_seconds(), "peak_memory_mb": round(kib * 1.024 / 1000, 1)}
+
+
+def cpu_seconds() -> float:
+    """CPU-seconds of this process and of its children that have ended."""
+    times = os.times()
+    return round(times.user + times.system + times.children_user + times.children_system, 2)
 
 
 def package_version() -> str:

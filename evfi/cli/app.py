@@ -24,6 +24,8 @@ VERBS = {
     "train": "evfi.cli.train",
     "evaluate": "evfi.cli.evaluate",
     "report": "evfi.cli.report",
+    "status": "evfi.cli.status",
+    "plan": "evfi.cli.plan",
     "interpolate": "evfi.cli.interpolate",
     "export": "evfi.cli.export",
     "import-weights": "evfi.cli.import_weights",

@@ -23,7 +23,7 @@ from evfi.io.ahead import mapped_ahead
 from evfi.io.atomic import writing
 from evfi.io.clips import open_clips
 from evfi.progress import tracked
-from evfi.provenance import digest_file, write_json, write_stamp
+from evfi.provenance import cpu_seconds, digest_file, write_json, write_stamp
 from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
 from evfi.versions import ALGO_VERSIONS
@@ -54,6 +54,7 @@ def evaluate(
         OutputError: `out` cannot be written.
     """
     options = options or EvaluationOptions()
+    start = cpu_seconds()
     cv2.setNumThreads(1)
     if weights is None:
         name, contestant = BASELINES_NAME, Baselines(options)
@@ -80,7 +81,7 @@ def evaluate(
             "weights_sha256": None if weights is None else digest_file(weights),
         }
         write_json(partial / DOCUMENT_FILE, document)
-    write_stamp(out)
+    write_stamp(out, {"start_cpu_seconds": start})
     log.info("%s: %d methods on %d targets", out, len(methods), len(rows))
     return document
 

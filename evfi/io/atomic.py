@@ -74,6 +74,21 @@ def locked(output: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_locked(output: Path) -> bool:
+    """Whether a process is writing `output` (a lock file that a killed one left behind does not count)."""
+    try:
+        descriptor = os.open(output.with_name(output.name + ".lock"), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _acquire(path: Path) -> int:
     said = -_REMIND_S
     while True:

@@ -89,7 +89,7 @@ def write_clip_store(
 
     Args:
         options: what the clips were simulated with, for the receipt.
-        stamp: more for x.provenance.json.
+        stamp: more for x.provenance.json; read when all clips are taken.
     """
     with writing(out) as partial:
         group = create_group(partial)

@@ -25,7 +25,7 @@ from evfi.io.stores import (
     write_column,
     write_receipt,
 )
-from evfi.provenance import digest_file, write_stamp
+from evfi.provenance import cpu_seconds, digest_file, write_stamp
 from evfi.samples.sample import Flow, Image
 from evfi.versions import ALGO_VERSIONS
 
@@ -58,7 +58,7 @@ def write_flows(
     Returns:
         How many there are.
     """
-    out = flows_beside(index)
+    out, start = flows_beside(index), cpu_seconds()
     with writing(out) as partial:
         group = create_group(partial)
         stores, count = _write_pairs(group, keys, frame, flow)
@@ -73,7 +73,7 @@ def write_flows(
             algo_version=ALGO_VERSIONS["flows"],
             content={**facts, "pairs": count},
         )
-    write_stamp(out)
+    write_stamp(out, {"start_cpu_seconds": start})
     return count
 
 

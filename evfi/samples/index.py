@@ -13,7 +13,7 @@ from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.atomic import writing
 from evfi.io.clips import open_clips
 from evfi.io.septuplets import TRIPLET_FRAMES
-from evfi.provenance import digest_file, write_json, write_stamp
+from evfi.provenance import cpu_seconds, digest_file, write_json, write_stamp
 from evfi.samples.options import SamplesOptions
 from evfi.samples.recording_rows import RecordingSource, recording_rows
 from evfi.samples.rows import Place, Row
@@ -41,6 +41,7 @@ def write_index(
     """
     if part not in ("train", "test"):
         raise UserError(f"the part of an index is train or test, got {part!r}")
+    start = cpu_seconds()
     out.parent.mkdir(parents=True, exist_ok=True)
     rows = [*_clip_rows(out, part, clip_stores, options)]
     left_out: Counter[str] = Counter()
@@ -61,7 +62,7 @@ def write_index(
         table.to_parquet(partial, index=False)
     stores = [*clip_stores, *(source.store for source in recordings)]
     _write_receipt(out, part, table, stores, options, left_out)
-    write_stamp(out)
+    write_stamp(out, {"start_cpu_seconds": start})
     log.info("%s: %d samples", out, len(table))
     return table
 

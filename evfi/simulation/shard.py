@@ -13,7 +13,7 @@ from evfi.io.clips import Clip, write_clip_store
 from evfi.io.images import decode_image
 from evfi.io.septuplets import FRAMES_PER_CLIP, frames_per_clip, read_list, septuplet_paths, septuplet_times_us
 from evfi.progress import tracked
-from evfi.provenance import digest_bytes, item_seed
+from evfi.provenance import cpu_seconds, digest_bytes, item_seed
 from evfi.simulation.backends import resolved
 from evfi.simulation.intensity import luminance
 from evfi.simulation.options import SIMULATION_ALGO_VERSION, SimulationOptions
@@ -43,6 +43,7 @@ def simulate_shard(clips: Path, root: Path, out: Path, options: SimulationOption
     options = resolved(options)
     steps: list[NDArray[np.integer]] = []
     bounded: list[int] = []
+    stamp: dict[str, float] = {}
 
     def simulated() -> Iterator[Clip]:
         events = 0
@@ -55,9 +56,16 @@ def simulate_shard(clips: Path, root: Path, out: Path, options: SimulationOption
             bounded.append(over)
             events += len(clip.events)
             yield clip
+            # Kernels are loaded, or compiled, by the first clip: what comes after it is the work itself (`evfi plan`).
+            stamp.setdefault("first_clip_cpu_seconds", cpu_seconds())
 
     receipt = write_clip_store(
-        out, simulated(), algo_version=SIMULATION_ALGO_VERSION, seed=seed, options=recorded_options(options)
+        out,
+        simulated(),
+        algo_version=SIMULATION_ALGO_VERSION,
+        seed=seed,
+        options=recorded_options(options),
+        stamp=stamp,
     )
     all_steps = np.concatenate(steps)
     log.info(

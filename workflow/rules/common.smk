@@ -151,16 +151,11 @@ def starting_arguments(wildcards):
     ]
 
 
-def flow_families(part):
-    """The families that train on flows to their targets, or predict by flows between frames."""
-    names = {"train": CONFIG.trained_families(), "test": CONFIG.families}[part]
-    asks = {"train": lambda need: need.flows_to_target, "test": lambda need: need.flows_between}[part]
-    return [name for name in names if any(asks(need) for need in FAMILIES[name].all_needs)]
-
-
 def flow_datasets():
     """The data sets that they train on; none where one of them takes all."""
-    recipes = [CONFIG.recipe(name, stage.name) for name in flow_families("train") for stage in CONFIG.stages(name)]
+    recipes = [
+        CONFIG.recipe(name, stage.name) for name in CONFIG.flow_families("train") for stage in CONFIG.stages(name)
+    ]
     chosen = [recipe.datasets for recipe in recipes]
     return sorted(set().union(*chosen)) if all(chosen) else []
 
@@ -172,7 +167,7 @@ def flow_weights(wildcards):
 
 def flows_of(part, name):
     """The stored flows that a family or method needs of a part, with their receipt."""
-    found = name in flow_families(part)
+    found = name in CONFIG.flow_families(part)
     return [f"{RESULTS}/samples/{part}-flows.{ending}" for ending in ("zarr", "json")] if found else []
 
 

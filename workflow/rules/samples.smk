@@ -50,7 +50,7 @@ rule flows:
         runtime=600,
         gpu=0,
     params:
-        families=lambda wildcards: ",".join(flow_families(wildcards.part)),
+        families=lambda wildcards: ",".join(CONFIG.flow_families(wildcards.part)),
         datasets=",".join(flow_datasets()),
         options=options(flows=CONFIG.flows),
         algo=ALGO_VERSIONS["flows"],
