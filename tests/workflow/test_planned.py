@@ -15,9 +15,9 @@ from tests.workflow.conftest import REPOSITORY, SMOKE, environment, snakemake
 
 
 def test_one_measured_shard_tells_disk_memory_and_time_of_the_whole_run(smoke_copy: Path, tmp_path: Path) -> None:
-    # Once more: the first jobs on a machine compile the kernels.
-    done = snakemake(smoke_copy, *SMOKE, "--forcerun", "simulate", "--until", "simulate")
-    assert done.returncode == 0, done.stdout[-3000:]
+    for _ in range(2):  # the first jobs may have to compile the kernels
+        done = snakemake(smoke_copy, *SMOKE, "--forcerun", "simulate", "--until", "simulate")
+        assert done.returncode == 0, done.stdout[-3000:]
     clips = smoke_copy / "results/smoke/stores/clips"
     measured = tmp_path / "measured"
     (measured / "stores/clips").mkdir(parents=True)
