@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,5 +65,5 @@ def test_a_failed_shard_is_named_by_status_and_made_again_alone(smoke_copy: Path
 
 def status(folder: Path) -> subprocess.CompletedProcess[str]:
     default = str(REPOSITORY / "config/config.yaml")
-    command = ["evfi", "status", "--default", default, *SMOKE]
+    command = [sys.executable, "-c", "from evfi.cli.app import main; main()", "status", "--default", default, *SMOKE]
     return subprocess.run(command, cwd=folder, env=environment(), text=True, capture_output=True, check=False)
