@@ -4,7 +4,6 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +16,7 @@ from evfi.provenance import cpu_seconds, digest_file, write_json, write_stamp
 from evfi.samples.options import SamplesOptions
 from evfi.samples.recording_rows import RecordingSource, recording_rows
 from evfi.samples.rows import Place, Row
+from evfi.samples.table import write_rows
 from evfi.samples.windows import groups_of_skip, validation_folders
 from evfi.versions import ALGO_VERSIONS
 
@@ -32,8 +32,10 @@ def write_index(
     clip_stores: Sequence[Path],
     recordings: Sequence[RecordingSource],
     options: SamplesOptions,
-) -> pd.DataFrame:
+) -> None:
     """Write `out` (Parquet) and its receipt for one part: "train" (with validation rows) or "test".
+
+    Memory does not grow with the number of stores, but for the names of their clips.
 
     Raises:
         MissingInputError: a recording has no frames.
@@ -43,28 +45,26 @@ def write_index(
         raise UserError(f"the part of an index is train or test, got {part!r}")
     start = cpu_seconds()
     out.parent.mkdir(parents=True, exist_ok=True)
-    rows = [*_clip_rows(out, part, clip_stores, options)]
     left_out: Counter[str] = Counter()
-    for source in recordings:
-        own: Counter[str] = Counter()
-        rows.extend(recording_rows(out, part, source, options, own))
-        left_out += own
-    if not rows:
-        raise UserError(
-            f"no {part} sample could be made from {len(clip_stores)} clip stores and {len(recordings)} recordings: "
-            "a skip of n needs n + 2 frames"
-        )
-    table = pd.DataFrame([asdict(row) for row in rows])
-    repeated = table.index[table["sample_id"].duplicated()]
-    if len(repeated):
-        raise UserError(f"two samples share the id {table.at[repeated[0], 'sample_id']!r}: name each source")
+
+    def rows() -> Iterator[Row]:
+        yield from _clip_rows(out, part, clip_stores, options)
+        for source in recordings:
+            own: Counter[str] = Counter()
+            yield from recording_rows(out, part, source, options, own)
+            left_out.update(own)
+
     with writing(out) as partial:
-        table.to_parquet(partial, index=False)
+        splits = write_rows(partial, rows())
+        if not splits:
+            raise UserError(
+                f"no {part} sample could be made from {len(clip_stores)} clip stores and {len(recordings)} recordings: "
+                "a skip of n needs n + 2 frames"
+            )
     stores = [*clip_stores, *(source.store for source in recordings)]
-    _write_receipt(out, part, table, stores, options, left_out)
+    _write_receipt(out, part, splits, stores, options, left_out)
     write_stamp(out, {"start_cpu_seconds": start})
-    log.info("%s: %d samples", out, len(table))
-    return table
+    log.info("%s: %d samples", out, splits.total())
 
 
 def read_index(path: Path) -> pd.DataFrame:
@@ -86,7 +86,7 @@ def read_index(path: Path) -> pd.DataFrame:
 
 
 def _write_receipt(
-    out: Path, part: str, table: pd.DataFrame, stores: Iterable[Path], options: SamplesOptions, left_out: Counter[str]
+    out: Path, part: str, splits: Counter[str], stores: Iterable[Path], options: SamplesOptions, left_out: Counter[str]
 ) -> None:
     receipts = {
         os.path.relpath(store, out.parent): digest_file(store.with_suffix(".json"))
@@ -101,7 +101,7 @@ def _write_receipt(
                 "algo_version": ALGO_VERSIONS["index"],
                 "part": part,
                 "options": options.model_dump(mode="json"),
-                "rows": {split: int(count) for split, count in table["split"].value_counts().sort_index().items()},
+                "rows": dict(sorted(splits.items())),
                 "sha256": digest_file(out),
                 "receipts": receipts,
                 **({"left_out": dict(sorted(left_out.items()))} if left_out else {}),
@@ -110,13 +110,13 @@ def _write_receipt(
 
 
 def _clip_rows(out: Path, part: str, stores: Sequence[Path], options: SamplesOptions) -> Iterator[Row]:
-    opened = [(store, open_clips(store)) for store in stores]
     held: set[str] = set()
     if part == "train":
-        ids = [clip_id for _, clips in opened for clip_id in clips.clip_ids]
+        ids = [clip_id for store in stores for clip_id in open_clips(store).clip_ids]
         held = validation_folders(ids, options.validation_fraction) if ids else set()
     skips = options.septuplet_train_skips if part == "train" else options.septuplet_test_skips
-    for store, clips in opened:
+    for store in stores:
+        clips = open_clips(store)
         for number, clip_id in enumerate(clips.clip_ids):
             split = part if part == "test" or clip_id.split("/")[0] not in held else "validation"
             times = clips.t_us(number)
