@@ -26,6 +26,7 @@ VERBS = {
     "report": "evfi.cli.report",
     "status": "evfi.cli.status",
     "plan": "evfi.cli.plan",
+    "table": "evfi.cli.table",
     "interpolate": "evfi.cli.interpolate",
     "export": "evfi.cli.export",
     "import-weights": "evfi.cli.import_weights",

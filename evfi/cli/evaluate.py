@@ -1,4 +1,4 @@
-"""`evfi evaluate`: a method, or the four baselines, on every test sample."""
+"""`evfi evaluate`: a model, somebody else's method, or the four baselines, on every test sample."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,10 @@ def run(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index of test samples (.parquet).")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
     weights: Annotated[Path | None, typer.Option(help="A model's weights; without them the baselines run.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(metavar="NAME=PATH", help="Another method: a folder of PNGs, FILE.py:FUNCTION, or FILE.pt."),
+    ] = None,
     options: OptionsJson = "",
 ) -> None:
     """Measure a model, or the baselines (copy, blend, flow, event integration), on test samples.
@@ -22,4 +26,4 @@ def run(
     from evfi.evaluation.evaluate import evaluate
 
     chosen = options_from(EvaluationOptions, parsed_json(options).get("evaluation", {}), "evaluation")
-    evaluate(index, out, weights=weights, options=chosen)
+    evaluate(index, out, weights=weights, method=method, options=chosen)

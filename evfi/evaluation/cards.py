@@ -131,6 +131,43 @@ _PIXEL_CARDS = (
 )
 
 
+_TEMPORAL_CARDS = (
+    Card(
+        metric="tof",
+        label="tOF",
+        unit="px",
+        decimals=3,
+        definition="mean over pixels of |d dx| + |d dy| between the DIS flow of neighbouring frames and that of the "
+        "true ones; mean of the steps from the frame before and to the frame after, boundary frames among them",
+        higher_is_better=False,
+        quantised=_ROUNDED,
+        caution="DIS flow sees no finer than the frames' texture",
+    ),
+    Card(
+        metric="flicker",
+        label="Flicker",
+        unit="8-bit levels",
+        decimals=2,
+        definition="mean absolute difference between the change from a neighbouring frame and the true change, all "
+        "pixels and channels; mean of the steps from the frame before and to the frame after",
+        higher_is_better=False,
+        quantised=_ROUNDED,
+    ),
+)
+_LPIPS_CARDS = tuple(
+    Card(
+        metric=f"lpips_{name}",
+        label=f"LPIPS, {network}",
+        unit="",
+        decimals=4,
+        definition=f"LPIPS v0.1 on {network}'s features, from the user's files; without them the column says so",
+        higher_is_better=False,
+        border="as the network pads",
+    )
+    for name, network in (("alex", "AlexNet"), ("vgg", "VGG16"))
+)
+
+
 def _event_cards(options: EvaluationOptions) -> tuple[Card, ...]:
     active, consistency = options.active, options.consistency
     correlation = (
@@ -185,7 +222,10 @@ def metric_card(metric: str, options: EvaluationOptions | None = None) -> Card:
     Raises:
         UserError: no such metric.
     """
-    cards = {card.metric: card for card in (*_PIXEL_CARDS, *_event_cards(options or EvaluationOptions()))}
+    cards = {
+        card.metric: card
+        for card in (*_PIXEL_CARDS, *_TEMPORAL_CARDS, *_LPIPS_CARDS, *_event_cards(options or EvaluationOptions()))
+    }
     if metric not in cards:
         raise UserError(f"no metric is called {metric!r}; there are {sorted(cards)}")
     return cards[metric]

@@ -11,13 +11,16 @@ import cv2
 import pandas as pd
 import torch
 
+from evfi.errors import UserError
 from evfi.evaluation.baselines import Baselines
 from evfi.evaluation.event_consistency import Contrasts, known_contrasts
+from evfi.evaluation.guests import Guest
 from evfi.evaluation.measure import Measurement, measure
 from evfi.evaluation.methods import Answer, Contestant, FamilyContestant, Method
 from evfi.evaluation.options import EvaluationOptions
 from evfi.evaluation.pictures import chosen_rows, picture_entries, write_answers, write_inputs
 from evfi.evaluation.protocols import TARGET_COLUMNS, rows_to_measure
+from evfi.evaluation.temporal import TemporalRuler
 from evfi.inference.predictor import Predictor, load_predictor
 from evfi.io.ahead import mapped_ahead
 from evfi.io.atomic import writing
@@ -39,10 +42,12 @@ def evaluate(
     out: Path,
     *,
     weights: Path | None = None,
+    method: str | None = None,
     options: EvaluationOptions | None = None,
     device: str = "cpu",
 ) -> dict[str, Any]:
-    """Measure the baselines, or the family in a weights file, on an index's test rows; return evaluation.json.
+    """Measure the baselines, the family in a weights file, or a method of somebody else's (NAME=PATH, see `guests`)
+    on an index's test rows; return evaluation.json.
 
     `out` becomes a folder with targets.parquet (a row per sample, method and metric), evaluation.json (methods,
     pictures, digests of what went in) and pictures/<sample>/<method>.png (docs/formats.md); `out`.provenance.json
@@ -56,17 +61,15 @@ def evaluate(
     options = options or EvaluationOptions()
     start = cpu_seconds()
     cv2.setNumThreads(1)
-    if weights is None:
-        name, contestant = BASELINES_NAME, Baselines(options)
-    else:
-        contestant = _contestant(weights, device, options)
-        name = contestant.family
+    name, contestant, digest = _entrant(weights, method, device, options)
     reader = SampleReader(index, needs=contestant.needs)
     rows = rows_to_measure(reader.table)
     chosen = chosen_rows(rows, options.pictures_per_protocol)
     with writing(out) as partial:
         partial.mkdir()
-        pictures = _PictureWriter(partial, frozenset(chosen["sample_id"]), with_inputs=weights is None)
+        pictures = _PictureWriter(
+            partial, frozenset(chosen["sample_id"]), with_inputs=isinstance(contestant, Baselines)
+        )
         figures, methods = _measured(reader, rows, contestant, options, pictures)
         _targets_table(rows, figures).to_parquet(partial / TARGETS_FILE, index=False)
         document = {
@@ -78,12 +81,27 @@ def evaluate(
             "options": options.model_dump(mode="json"),
             "samples": len(rows),
             "index_sha256": digest_file(index),
-            "weights_sha256": None if weights is None else digest_file(weights),
+            "weights_sha256": digest,
         }
         write_json(partial / DOCUMENT_FILE, document)
     write_stamp(out, {"start_cpu_seconds": start})
     log.info("%s: %d methods on %d targets", out, len(methods), len(rows))
     return document
+
+
+def _entrant(
+    weights: Path | None, method: str | None, device: str, options: EvaluationOptions
+) -> tuple[str, Contestant, str | None]:
+    """The evaluation's name, who answers, and the digest of the file that it was read from."""
+    if weights is not None and method is not None:
+        raise UserError("give weights or a method, not both: each gets a folder of its own")
+    if method is not None:
+        guest = Guest(method)
+        return guest.method.name, guest, guest.digest()
+    if weights is None:
+        return BASELINES_NAME, Baselines(options), None
+    network = _contestant(weights, device, options)
+    return network.family, network, digest_file(weights)
 
 
 def _contestant(weights: Path, device: str, options: EvaluationOptions) -> FamilyContestant:
@@ -121,7 +139,13 @@ class _PictureWriter:
             write_inputs(self.out, one.sample, targets_in_group=int(one.row.group_size))
 
 
-_Measured = tuple[list[Method], list[tuple[int, Measurement]]]
+@dataclass(frozen=True, eq=False, slots=True)
+class _Measured:
+    """One target's answers and figures."""
+
+    one: _Asked
+    answers: Sequence[Answer]
+    figures: list[Measurement]
 
 
 def _measured(
@@ -139,23 +163,30 @@ def _measured(
 
     figures: list[tuple[int, Measurement]] = []
     methods: dict[str, Method] = {}
+    temporal = TemporalRuler(options)
     threads = options.threads if contestant.side_by_side else 1
     with ThreadPoolExecutor(threads, "evaluate", torch.set_num_threads, (1,)) as pool:
         done = mapped_ahead(batch_measured, _batches(reader, rows, options.batch_size), pool, threads)
         targets = (one for batch in done for one in batch)
-        for own_methods, own_figures in tracked(targets, total=len(rows), label="evaluate", unit="target"):
-            methods.update({method.name: method for method in own_methods})
-            figures.extend(own_figures)
+        for found in tracked(targets, total=len(rows), label="evaluate", unit="target"):
+            row = found.one.row
+            methods.update({answer.method.name: answer.method for answer in found.answers})
+            figures.extend((row.Index, figure) for figure in found.figures)
+            figures.extend(temporal.add(row.Index, _group_key(row), found.one.sample, found.answers))
+        figures.extend(temporal.rest())
     return figures, [*methods.values()]
+
+
+def _group_key(row: Any) -> tuple[object, ...]:
+    return row.dataset, row.protocol, row.skip, row.sequence, row.group
 
 
 def _one_measured(
     one: _Asked, answers: Sequence[Answer], options: EvaluationOptions, pictures: _PictureWriter
 ) -> _Measured:
-    measured = measure(one.sample, answers, options, true_contrasts=one.true_contrasts)
-    figures = [(one.row.Index, figure) for figure in measured]
+    figures = [*measure(one.sample, answers, options, true_contrasts=one.true_contrasts)]
     pictures.write(one, answers)
-    return [answer.method for answer in answers], figures
+    return _Measured(one, answers, figures)
 
 
 def _batches(reader: SampleReader, rows: pd.DataFrame, batch_size: int) -> Iterator[list[_Asked]]:

@@ -7,9 +7,10 @@ from functools import cached_property
 from evfi.errors import UserError
 from evfi.evaluation import metrics
 from evfi.evaluation.event_consistency import Contrasts, EventConsistency, fit_contrasts
+from evfi.evaluation.lpips import lpips
 from evfi.evaluation.methods import Answer
 from evfi.evaluation.metrics import Figure, FloatImage, Mask, active_pixels
-from evfi.evaluation.options import EvaluationOptions
+from evfi.evaluation.options import TEMPORAL_METRICS, EvaluationOptions
 from evfi.samples.sample import Image, Sample
 
 _AGAINST_TARGET: dict[str, Callable[[FloatImage, Image], float]] = {
@@ -36,7 +37,7 @@ class Measurement:
 def measure(
     sample: Sample, answers: Sequence[Answer], options: EvaluationOptions, *, true_contrasts: Contrasts | None = None
 ) -> Iterator[Measurement]:
-    """The chosen metrics of every answer. What depends on the sample alone is computed once.
+    """The chosen metrics of every answer, but for temporal ones. What depends on the sample alone is computed once.
 
     Of a sample without a true frame, what compares with it is not applicable.
 
@@ -46,7 +47,7 @@ def measure(
     ruler = _Ruler(sample, options, true_contrasts)
     for answer in answers:
         for metric in options.metrics:
-            if metric == "event_consistency_true" and true_contrasts is None:
+            if metric in TEMPORAL_METRICS or (metric == "event_consistency_true" and true_contrasts is None):
                 continue
             figure = metrics.not_applicable("") if answer.frame is None else ruler.figure(metric, answer.frame)
             notes = [note for note in (figure.note, answer.note) if note]
@@ -63,6 +64,8 @@ class _Ruler:
             return (self.consistency if metric == "event_consistency" else self.true_consistency).score(frame)
         if self.target is None:
             return metrics.not_applicable("no true frame")
+        if metric.startswith("lpips_"):
+            return lpips(frame, self.target, metric.removeprefix("lpips_"), self.options.lpips)
         if metric == "psnr_active":
             return metrics.psnr_active(frame, self.target, self.active, min_pixels=self.options.active.min_pixels)
         return Figure(_AGAINST_TARGET[metric](frame, self.target))

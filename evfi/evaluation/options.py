@@ -1,5 +1,6 @@
 """Options of the evaluation: which figures are computed, how they are averaged, which pictures are kept."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
@@ -18,7 +19,13 @@ MetricName = Literal[
     "psnr_active",
     "event_consistency",
     "event_consistency_true",
+    "tof",
+    "flicker",
+    "lpips_alex",
+    "lpips_vgg",
 ]
+TEMPORAL_METRICS = frozenset({"tof", "flicker"})
+NO_WEIGHTS = "no weights"
 BaselineName = Literal["copy", "blend", "flow", "event_integration"]
 
 
@@ -59,6 +66,20 @@ class BootstrapOptions(Options):
     )
 
 
+class LpipsOptions(Options):
+    """The user's files for lpips_alex and lpips_vgg; without both of a network its figure says "no weights"."""
+
+    alex_weights: Path | None = Field(default=None, description="AlexNet's weights as torchvision publishes them")
+    alex_heads: Path | None = Field(default=None, description="LPIPS v0.1's linear heads for AlexNet (alex.pth)")
+    vgg_weights: Path | None = Field(default=None, description="VGG16's weights as torchvision publishes them")
+    vgg_heads: Path | None = Field(default=None, description="LPIPS v0.1's linear heads for VGG16 (vgg.pth)")
+
+    def files(self, network: str) -> tuple[Path, Path] | None:
+        """Weights and heads of "alex" or "vgg"; None where one of the two is not given."""
+        pair = (self.alex_weights, self.alex_heads) if network == "alex" else (self.vgg_weights, self.vgg_heads)
+        return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
+
+
 class EvaluationOptions(Options):
     """What `evfi evaluate` computes for every test sample."""
 
@@ -82,4 +103,5 @@ class EvaluationOptions(Options):
     )
     active: ActiveOptions = ActiveOptions()
     consistency: EventConsistencyOptions = EventConsistencyOptions()
+    lpips: LpipsOptions = LpipsOptions()
     bootstrap: BootstrapOptions = BootstrapOptions()

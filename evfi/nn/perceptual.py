@@ -31,6 +31,13 @@ _CONV4_3 = 21
 # relu1_2, relu2_2, relu3_3, relu4_3, relu5_3
 _LPIPS_TAPS = (3, 8, 15, 22, 29)
 _LPIPS_CHANNELS = (64, 128, 256, 512, 512)
+# torchvision's numbering of AlexNet's `features`: convolution → (in, out, kernel, stride, padding)
+_ALEX_CONVOLUTIONS = {
+    0: (3, 64, 11, 4, 2), 3: (64, 192, 5, 1, 2), 6: (192, 384, 3, 1, 1), 8: (384, 256, 3, 1, 1),
+    10: (256, 256, 3, 1, 1),
+}  # fmt: skip
+_ALEX_POOLS = (2, 5)
+_ALEX_TAPS, _ALEX_CHANNELS = (1, 4, 7, 9, 11), (64, 192, 384, 256, 256)
 # mean and standard deviation of ImageNet's RGB in [0, 1] (torchvision's normalisation of its VGG16)
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # the `ScalingLayer` of LPIPS v0.1, for RGB in [-1, 1]
@@ -76,6 +83,33 @@ class Vgg16(nn.Module):
         return found
 
 
+class AlexNet(nn.Module):
+    """The convolutions of AlexNet (Krizhevsky 2014, as torchvision has it), frozen. Arguments and errors as `Vgg16`."""
+
+    def __init__(self, state: Mapping[str, Tensor], source: Path) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleDict(
+            {str(number): nn.Conv2d(*sizes) for number, sizes in _ALEX_CONVOLUTIONS.items()}
+        )
+        for number, convolution in self.convolutions.items():
+            for name, parameter in convolution.named_parameters():
+                _fill(parameter, state, f"features.{number}.{name}", source)
+        self.requires_grad_(False)
+
+    def forward(self, image: Image, taps: Iterable[int]) -> list[Float[Tensor, "b c h2 w2"]]:
+        """The outputs of some layers, by torchvision's numbers, in their order."""
+        wanted = sorted(taps)
+        found = []
+        for number in range(wanted[-1] + 1):
+            if str(number) in self.convolutions:
+                image = self.convolutions[str(number)](image)
+            else:
+                image = F.max_pool2d(image, 3, 2) if number in _ALEX_POOLS else F.relu(image)
+            if number in wanted:
+                found.append(image)
+        return found
+
+
 class VggLoss(nn.Module):
     """Mean squared difference of VGG16's conv4_3: the perceptual loss of Super SloMo (Jiang et al. 2018)."""
 
@@ -91,28 +125,37 @@ class VggLoss(nn.Module):
 
 
 class Lpips(nn.Module):
-    """LPIPS v0.1 on VGG16 (Zhang et al., CVPR 2018), mean over the batch.
+    """LPIPS v0.1 (Zhang et al., CVPR 2018), mean over the batch.
 
     At five layers: features of both images at unit length in each pixel, the squared difference weighted by channel,
     mean over the pixels; the sum of the five.
 
     Args:
+        network: what gives the features, at the layers `taps`.
+        channels: of each of them.
         heads: `lin0.model.1.weight` … `lin4.model.1.weight`, each (1, channels, 1, 1), as LPIPS v0.1 stores them.
     """
 
-    def __init__(self, vgg: Vgg16, heads: Mapping[str, Tensor], source: Path) -> None:
+    def __init__(
+        self,
+        network: Vgg16 | AlexNet,
+        heads: Mapping[str, Tensor],
+        source: Path,
+        taps: Sequence[int] = _LPIPS_TAPS,
+        channels: Sequence[int] = _LPIPS_CHANNELS,
+    ) -> None:
         super().__init__()
-        self._vgg = vgg
+        self._network, self._taps = network, tuple(taps)
         self._input = _Normalised(*_LPIPS_SCALING)
         self._heads = nn.ParameterList(
-            nn.Parameter(torch.empty(1, channels, 1, 1), requires_grad=False) for channels in _LPIPS_CHANNELS
+            nn.Parameter(torch.empty(1, count, 1, 1), requires_grad=False) for count in channels
         )
         for number, head in enumerate(self._heads):
             _fill(head, heads, f"lin{number}.model.1.weight", source)
 
     def forward(self, image: Image, target: Image) -> Float[Tensor, ""]:
         with torch.autocast(image.device.type, enabled=False):
-            found, wanted = (self._vgg(self._input(2 * each.float() - 1), _LPIPS_TAPS) for each in (image, target))
+            found, wanted = (self._network(self._input(2 * each.float() - 1), self._taps) for each in (image, target))
             distances = [
                 ((_unit(ours) - _unit(theirs)).square() * head).sum(dim=1).mean()
                 for ours, theirs, head in zip(found, wanted, self._heads, strict=True)
@@ -133,6 +176,12 @@ def lpips_loss(vgg_weights: Path, lpips_heads: Path) -> Lpips:
     """The `lpips` loss from files of VGG16's weights and of LPIPS' linear heads. Errors as `vgg_loss`."""
     vgg = Vgg16(_loaded(vgg_weights), vgg_weights)
     return Lpips(vgg, _loaded(lpips_heads), lpips_heads)
+
+
+def lpips_alex_distance(alex_weights: Path, lpips_heads: Path) -> Lpips:
+    """LPIPS on AlexNet, from files of its weights and of LPIPS' linear heads for it. Errors as `vgg_loss`."""
+    alex = AlexNet(_loaded(alex_weights), alex_weights)
+    return Lpips(alex, _loaded(lpips_heads), lpips_heads, _ALEX_TAPS, _ALEX_CHANNELS)
 
 
 class _Normalised(nn.Module):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evfi.evaluation.aggregate import ALL_TARGETS, Row, aggregate, paired_difference
 from evfi.evaluation.cards import Card, TableCard, metric_card, table_card
-from evfi.evaluation.options import EvaluationOptions
+from evfi.evaluation.options import NO_WEIGHTS, EvaluationOptions
 from evfi.reports.measured import Measured, Method, Setting
 
 BY_SEQUENCE, BY_FRAME = "sequence", "frame"
@@ -100,10 +100,16 @@ class Comparison:
         return self._tables[setting]
 
     def metrics(self, setting: Setting) -> tuple[str, ...]:
-        """The metrics that gave a figure in a setting, in the order of the evaluation's options."""
-        there = set(self.table(setting).dropna(subset=["value"])["metric"])
+        """The metrics that gave a figure in a setting, or lacked weights, in the order of the evaluation's options."""
+        rows = self.table(setting)
+        there = set(rows.loc[rows["value"].notna() | rows["note"].eq(NO_WEIGHTS), "metric"])
         known = [name for name in self._options.metrics if name in there]
         return (*known, *sorted(there - set(known)))
+
+    def lacks_weights(self, setting: Setting, metric: str) -> bool:
+        """Whether a metric was asked for without the files that it needs."""
+        rows = self.table(setting)
+        return bool(rows.loc[rows["metric"] == metric, "note"].eq(NO_WEIGHTS).any())
 
     def taus(self, setting: Setting) -> dict[str, float]:
         """The targets of a setting (without "all") with their mean tau, rising."""

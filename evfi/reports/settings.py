@@ -168,11 +168,12 @@ def _block(comparison: Comparison, setting: Setting, anchor: str, options: Repor
         averagings=tables.averaging_table(comparison, setting),
         sequences=tables.sequence_table(comparison, setting, target, metric, options.table_rows, anchors),
         sequence_parts=sequences,
-        cards=_cards(comparison, setting, target),
+        cards=metric_cards(comparison, setting, target),
     )
 
 
-def _cards(comparison: Comparison, setting: Setting, target: str) -> tuple[MetricCard, ...]:
+def metric_cards(comparison: Comparison, setting: Setting, target: str) -> tuple[MetricCard, ...]:
+    """The card of every metric of a setting."""
     cards = []
     for metric in comparison.metrics(setting):
         card = comparison.table_card(setting, metric, target)

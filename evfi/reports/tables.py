@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evfi.evaluation.aggregate import ALL_TARGETS, Row
+from evfi.evaluation.options import NO_WEIGHTS
 from evfi.reports import formatting
 from evfi.reports.comparison import BY_FRAME, BY_SEQUENCE, Comparison, Paired
 from evfi.reports.measured import Method, Setting
@@ -217,6 +218,8 @@ def _metric_cells(
     cells = []
     for method in methods:
         cell = _row_cell(comparison, comparison.row(setting, method.name, metric, target), metric)
+        if not cell.sort and comparison.lacks_weights(setting, metric):
+            cell = Cell(NO_WEIGHTS, note="evaluation.lpips names the files")
         if method == best:
             cell = replace(cell, state="best")
         elif not method.is_baseline and baseline is not None and cell.sort:

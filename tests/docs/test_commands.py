@@ -26,7 +26,12 @@ MODELS = {"timelens": {"base_width": 4}, "convlstm": {"base_channels": 4}}
 # Documentation writes them where a reader gives a file; here they are files of the desk.
 STAND_INS = {"PATH": "my.aedat4", "IN": "my.aedat4", "STORE": "my.zarr", "OUT": "copy.zarr"}
 # Commands that no desk can run, each with its reason; all of them are still parsed.
+_TABLES = "needs a finished run (tests/reports/test_text_tables.py, tests/docs/test_evaluation_page.py)"
 NOT_RUN = {
+    "evfi table results/evaluation/baselines results/evaluation/timelens --format latex": _TABLES,
+    "evfi evaluate results/samples/test.parquet results/evaluation/nearest "
+    "--method nearest=nearest.py:interpolate": _TABLES,
+    'evfi report results --evaluations "results/evaluation/baselines results/evaluation/nearest"': _TABLES,
     "evfi view my.aedat4": "it serves until Ctrl-C (tests/cli/test_view.py runs it)",
     "evfi import-weights checkpoint.bin OUT.safetensors": "no published checkpoint (tests/models/test_importing.py)",
 }

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -150,6 +151,50 @@ def test_figures_are_those_of_the_answers_read_from_their_pictures(measured: Pat
             )
         copied = psnr_float(sample.frame0 / 255, sample.target)
         assert table[entry["sample_id"], "copy", "psnr_float"] == pytest.approx(copied, abs=1e-4)
+
+
+def test_temporal_figures_are_those_of_the_pictures_by_opencv_and_numpy_alone(stores: Path, tmp_path: Path) -> None:
+    options = EvaluationOptions(metrics=("tof", "flicker"), pictures_per_protocol=1, batch_size=2)
+    evaluate(stores / "test.parquet", tmp_path / "out", options=options)
+    table = pd.read_parquet(tmp_path / "out" / "targets.parquet").set_index(["sample_id", "method", "metric"])["value"]
+    document = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    groups: dict[tuple, list[dict]] = {}
+    for entry in sorted(document["pictures"], key=lambda entry: entry["tau"]):
+        groups.setdefault((entry["dataset"], entry["protocol"], entry["skip"], entry["group"]), []).append(entry)
+    assert {len(entries) for entries in groups.values()} == {1, 2, 5}
+
+    def flow(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        gray = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image for image in (before, after)]
+        return dis.calc(gray[0], gray[1], None)
+
+    for entries in groups.values():
+        folders = [tmp_path / "out" / "pictures" / entry["folder"] for entry in entries]
+        ends = [read_image(folders[0] / f"{name}.png") for name in ("frame0", "frame1")]
+        truth = [ends[0], *(read_image(folder / "target.png") for folder in folders), ends[1]]
+        for method in ("blend", "flow"):
+            series = [ends[0], *(read_image(folder / f"{method}.png") for folder in folders), ends[1]]
+            changed = [
+                np.abs((series[k + 1].astype(float) - series[k]) - (truth[k + 1].astype(float) - truth[k])).mean()
+                for k in range(len(truth) - 1)
+            ]
+            moved = [
+                np.abs(flow(series[k], series[k + 1]) - flow(truth[k], truth[k + 1])).sum(-1).mean()
+                for k in range(len(truth) - 1)
+            ]
+            for place, entry in enumerate(entries):
+                expected = [np.mean(steps[place : place + 2]) for steps in (moved, changed)]
+                found = [table[entry["sample_id"], method, metric] for metric in ("tof", "flicker")]
+                assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_lpips_without_weights_says_so_and_gives_no_figure(stores: Path, tmp_path: Path) -> None:
+    options = EvaluationOptions(metrics=("lpips_alex", "psnr_float"), baselines=("copy",), pictures_per_protocol=0)
+    evaluate(stores / "test.parquet", tmp_path / "out", options=options)
+    table = pd.read_parquet(tmp_path / "out" / "targets.parquet")
+    rows = table[table["metric"] == "lpips_alex"]
+    assert rows["value"].isna().all()
+    assert set(rows["note"]) == {"no weights"}
 
 
 def test_methods_that_use_more_do_better_on_simulated_motion(measured: Path) -> None:

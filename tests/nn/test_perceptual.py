@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from evfi.errors import InputFileError, MissingInputError
-from evfi.nn.perceptual import lpips_loss, vgg_loss
+from evfi.nn.perceptual import lpips_alex_distance, lpips_loss, vgg_loss
 
 # VGG16's configuration D as the paper's table lists it: channels of 3x3 convolutions, M = pooling.
 TABLE = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
@@ -106,6 +106,43 @@ def test_the_published_heads_have_the_layout_that_is_read(vgg: Path) -> None:
     published = Path(torchmetrics.__file__).parent / "functional" / "image" / "lpips_models" / "vgg.pth"
     image, target = images()
     assert float(lpips_loss(vgg, published)(image, target)) > 0
+
+
+# torchvision's AlexNet: number → (channels in, out, kernel, stride, padding)
+ALEX = {0: (3, 64, 11, 4, 2), 3: (64, 192, 5, 1, 2), 6: (192, 384, 3, 1, 1), 8: (384, 256, 3, 1, 1)}
+ALEX |= {10: (256, 256, 3, 1, 1)}
+
+
+def test_lpips_on_alexnet_is_the_same_on_its_five_layers(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(6)
+    state = {}
+    for number, (channels_in, out, kernel, _, _) in ALEX.items():
+        scale = (2 / (kernel**2 * channels_in)) ** 0.5
+        state[f"features.{number}.weight"] = torch.randn(out, channels_in, kernel, kernel, generator=generator) * scale
+        state[f"features.{number}.bias"] = torch.randn(out, generator=generator) * 0.1
+    torch.save(state, tmp_path / "alexnet.pth")
+    published = Path(torchmetrics.__file__).parent / "functional" / "image" / "lpips_models" / "alex.pth"
+    heads = torch.load(published, weights_only=True, map_location="cpu")
+    image, target = (torch.rand(1, 3, 90, 120, generator=generator) for _ in range(2))
+
+    def features(picture: Tensor) -> list[Tensor]:
+        shift, scale = channels(-0.030, -0.088, -0.188), channels(0.458, 0.448, 0.450)
+        found, current = [], (2 * picture - 1 - shift) / scale
+        for number, (_, _, _, stride, padding) in ALEX.items():
+            if number in (3, 6):
+                current = functional.max_pool2d(current, kernel_size=3, stride=2)
+            weight, bias = state[f"features.{number}.weight"], state[f"features.{number}.bias"]
+            current = functional.conv2d(current, weight, bias, stride=stride, padding=padding).clamp(min=0)
+            found.append(current / (current.norm(dim=1, keepdim=True) + 1e-10))
+        return found
+
+    expected = sum(
+        float(((one - two).square() * heads[f"lin{place}.model.1.weight"]).sum(dim=1).mean())
+        for place, (one, two) in enumerate(zip(features(image), features(target), strict=True))
+    )
+    distance = lpips_alex_distance(tmp_path / "alexnet.pth", published)
+    assert float(distance(image, target)) == pytest.approx(expected, rel=1e-4)
+    assert float(distance(image, image)) == 0
 
 
 def test_losses_are_zero_for_equal_images_and_give_gradients_to_the_image_alone(vgg: Path, heads: Path) -> None:

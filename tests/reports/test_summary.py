@@ -117,6 +117,16 @@ def test_event_consistency_ranks_nobody() -> None:
     assert {cell.state for line in table.lines for cell in line.cells} == {""}
 
 
+def test_a_metric_without_its_weights_says_so_in_its_column() -> None:
+    comparison = compared({"flow": [25.0] * 6, "net": [27.0] * 6})
+    rows = comparison.measured.targets
+    asked = rows.assign(metric="lpips_alex", value=float("nan"), note="no weights")
+    both = Comparison(replace(comparison.measured, targets=pd.concat([rows, asked], ignore_index=True)), EVALUATION)
+    table = main_table(both, SETTING, "im4", "psnr_float")
+    place = [column.title.split("\N{NO-BREAK SPACE}")[0] for column in table.columns].index("LPIPS, AlexNet")
+    assert [line.cells[place].text for line in table.lines] == ["no weights", "no weights"]
+
+
 def test_a_final_frame_is_compared_with_each_of_its_parts() -> None:
     comparison = compared({"net": [27.0] * 6, "net/a": [26.0] * 6, "net/b": [28.0] * 6})
     (own,) = parts(comparison, OPTIONS)
