@@ -11,6 +11,14 @@ from evfi.units import BYTES_PER_MB, seconds_to_us
 
 Seconds = Annotated[float | None, typer.Option(min=0, help="Seconds after the recording's first frame.")]
 
+SideBySide = Annotated[
+    bool, typer.Option("--side-by-side", help="The input at its own rate on the left, the result on the right.")
+]
+WithEvents = Annotated[bool, typer.Option("--with-events", help="Draw the events in: on the left, or into the frames.")]
+Intermediates = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Keep the images on the way to each inserted frame.")
+]
+
 Source = Annotated[
     Path,
     typer.Argument(
@@ -41,9 +49,9 @@ def run(
     weights: Annotated[Path | None, typer.Option(help="Weights; default: the newest that a run left.")] = None,
     family: Annotated[str, typer.Option(help="Whose weights to look for.")] = "timelens",
     results: Annotated[Path, typer.Option(help="Where to look for them.")] = Path("results"),
-    save_intermediates: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Keep the images on the way to each inserted frame.")
-    ] = None,
+    side_by_side: SideBySide = False,
+    with_events: WithEvents = False,
+    save_intermediates: Intermediates = None,
     mask_hot_pixels: Annotated[
         bool, typer.Option("--mask-hot-pixels/--keep-hot-pixels", help="Leave out the events of hot pixels.")
     ] = True,
@@ -68,7 +76,9 @@ def run(
 
     `evfi interpolate video.mp4 slow.mp4 --family convlstm --factor 4`
     """
+    from evfi.evaluation.agreement import EventAgreement
     from evfi.inference.cleaning import Cleaning
+    from evfi.inference.composition import Composition
     from evfi.inference.plan import Asked
     from evfi.inference.slow_motion import interpolate_file
 
@@ -90,6 +100,8 @@ def run(
         asked=asked,
         cleaning=Cleaning(hot_pixels=mask_hot_pixels, background_us=background_us),
         intermediates=save_intermediates,
+        composition=Composition(side_by_side=side_by_side, with_events=with_events),
+        judge=EventAgreement(),
         device=device,
         threads=threads,
         precision=precision,

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from evfi.inference.composition import Composition, NewestInput, composed
 from evfi.inference.plan import Asked, planned
 from evfi.inference.predictor import Prediction, Predictor
 from evfi.inference.quantise import saturated_share
@@ -23,6 +24,8 @@ def interpolate_frames(
     predictor: Predictor,
     asked: Asked,
     seen: Callable[[int, Prediction], None] | None = None,
+    *,
+    side_by_side: bool = False,
 ) -> Summary:
     """Write the frames of `source` with factor - 1 predicted between every two; nothing is held but a few frames.
 
@@ -30,6 +33,7 @@ def interpolate_frames(
         source: a video, a folder of images with its times, or a recording.
         asked: a factor of 2, 4 or 8.
         seen: called with the number of an inserted frame among all frames and with its prediction.
+        side_by_side: the newest frame of the source on the left of each.
 
     Raises:
         UserError: another factor, single times or a frame rate; fewer than two frames.
@@ -51,8 +55,12 @@ def interpolate_frames(
             )
         reading = _Reading(frames, chosen)
         begin = time.perf_counter()
-        made = frames_by_halving(reading, factor, predictor, seen)
-        write_frames(out, ((frame.image, frame.t_us) for frame in made), total=total, fps=plan.playback_fps)
+        halved = frames_by_halving(reading, factor, predictor, seen)
+        made: Iterable[TimedFrame] = ((frame.image, frame.t_us) for frame in halved)
+        if side_by_side:
+            shown = Composition(side_by_side=True)
+            made = composed(made, shown, times=plan.t_us, input_at=NewestInput(frame_times), events=None)
+        write_frames(out, made, total=total, fps=plan.playback_fps)
         seconds = time.perf_counter() - begin
     inserted = max(0, reading.count - 1) * (factor - 1)
     return Summary(

@@ -16,6 +16,7 @@ from evfi.inference.windows import Times, Window, windows_at
 from evfi.io.recording import FrameStream, Recording
 from evfi.samples.needs import SampleTimes
 from evfi.samples.sample import Image, Sample, as_rgb
+from evfi.types import Events
 
 # The pair and its two context frames.
 _KEPT_FRAMES = 4
@@ -79,6 +80,7 @@ class FrameInserter:
     Args:
         seen: called with the number of an inserted frame among all frames and with its prediction.
         cleaning: which events are left out.
+        judge: called with every sample and its prediction.
 
     Attributes:
         predicted, copied: frames made and taken over.
@@ -96,11 +98,13 @@ class FrameInserter:
         seen: Callable[[int, Prediction], None] | None = None,
         *,
         cleaning: Cleaning,
+        judge: Callable[[Sample, Prediction], None] | None = None,
     ) -> None:
         self._recording = recording
         self._cleaner = EventCleaner(recording, cleaning)
         self._predictor = predictor
         self._seen = seen
+        self._judge = judge
         self._stream = frames_of(recording)
         self._kept: dict[int, Image] = {}
         self._silent: set[int] = set()
@@ -134,6 +138,14 @@ class FrameInserter:
     def overexposed(self) -> float:
         return self._saturated / self._read if self._read else 0.0
 
+    def events(self, start_us: int, end_us: int) -> Events:
+        """The events of [start_us, end_us) that count."""
+        return self._cleaner.take(start_us, end_us).events
+
+    def newest_input(self, t_us: int, _result: Image) -> Image:
+        """The recording's newest frame at a time (before the first: the first)."""
+        return self._frame(max(0, int(np.searchsorted(self._stream.t_us, t_us, side="right")) - 1))
+
     def frames(self, times: Times) -> Iterator[Image]:
         """The frames at `times`, in their order (see `interpolated_frames`)."""
         # windows_at checks the times here, at the call, and not when the first frame is asked for.
@@ -152,9 +164,12 @@ class FrameInserter:
         size = self._predictor.batch_size
         samples = [*self._samples(windows)]
         for first in range(0, len(samples), size):
-            for prediction in self._predictor.predict(samples[first : first + size]):
+            batch = samples[first : first + size]
+            for sample, prediction in zip(batch, self._predictor.predict(batch), strict=True):
                 if self._seen is not None:
                     self._seen(self.predicted + self.copied, prediction)
+                if self._judge is not None:
+                    self._judge(sample, prediction)
                 self.predicted += 1
                 image = quantised(prediction.frame)
                 yield image if len(self._stream.shape) == 3 else image[..., 0]

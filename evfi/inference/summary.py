@@ -17,6 +17,8 @@ class Summary:
         gaps_without_events, gaps_with_exposure_change: as the three before them,
             None where the family looks at frames alone.
         overexposed: mean share of saturated pixels in the recording's frames, 0 to 1.
+        event_consistency, judged: mean agreement of the inserted frames with the events, -1 to 1 (NaN where it cannot
+            be told), and of how many frames; None where nobody asked.
     """
 
     out: str
@@ -35,6 +37,8 @@ class Summary:
     gaps_with_exposure_change: int | None
     overexposed: float
     seconds: float
+    event_consistency: float | None = None
+    judged: int | None = None
 
     @property
     def inserted_per_second(self) -> float:
@@ -43,7 +47,8 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         """All figures, for JSON."""
-        return {**asdict(self), "inserted_per_second": self.inserted_per_second}
+        figures = {**asdict(self), "inserted_per_second": self.inserted_per_second}
+        return {name: None if value != value else value for name, value in figures.items()}
 
     def __str__(self) -> str:
         """The closing line for a person."""
@@ -53,8 +58,16 @@ class Summary:
             f"{self.out}: captured at {self.capture_fps:.2f} fps, plays at {self.playback_fps:.2f} fps{slower}; "
             f"{self.frames_kept} frames kept + {self.frames_inserted} inserted by {self.family} = {self.frames_out}, "
             f"{self.inserted_per_second:.2f} inserted frames/s; {of_events}"
-            f"{self.overexposed:.1%} of the frames' area overexposed"
+            f"{self.overexposed:.1%} of the frames' area overexposed{self._agreement}"
         )
+
+    @property
+    def _agreement(self) -> str:
+        if self.event_consistency is None:
+            return ""
+        if not self.judged:
+            return "; event consistency not identifiable"
+        return f"; event consistency {self.event_consistency:.3f} over {self.judged} inserted frames (no quality rank)"
 
     @property
     def _of_events(self) -> str:

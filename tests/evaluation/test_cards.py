@@ -35,14 +35,17 @@ def targets(sequences: int, starts: tuple[int, ...], span: int, values: list[flo
     return pd.DataFrame(rows)
 
 
+LOWER_IS_BETTER = ("ie", "ie_rms", "tof", "flicker", "lpips_alex", "lpips_vgg")
+
+
 @pytest.mark.parametrize("metric", get_args(MetricName))
 def test_every_metric_has_a_whole_card(metric: str) -> None:
     card = metric_card(metric)
     assert card.metric == metric
     for text in (card.label, card.definition, card.quantised, card.clamped, card.border, card.averaging):
         assert text
-    assert card.higher_is_better == (metric not in ("ie", "ie_rms"))
-    assert ("8 bit" in card.quantised) == (metric in ("psnr_u8", "ie", "ie_rms"))
+    assert card.higher_is_better == (metric not in LOWER_IS_BETTER)
+    assert ("8 bit" in card.quantised) == (metric in ("psnr_u8", "ie", "ie_rms", "tof", "flicker"))
 
 
 def test_cards_state_the_options_that_were_used() -> None:
