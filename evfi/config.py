@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, fi
 
 from evfi.demo.options import DemoOptions
 from evfi.errors import UserError
-from evfi.evaluation.options import EvaluationOptions
+from evfi.evaluation.options import EvaluationOptions, ThresholdSweepOptions
 from evfi.flow.options import FlowOptions
 from evfi.models.family import Family, Recipe, Stage
 from evfi.models.registry import FAMILIES
@@ -139,6 +139,9 @@ class Config(Options):
     training: dict[str, FamilyTraining] = Field(default={})
     runtime: Runtime = Field(default=Runtime(), description="how training is computed; changes no result")
     evaluation: EvaluationOptions = EvaluationOptions()
+    threshold_sweep: ThresholdSweepOptions | None = Field(
+        default=None, description="thresholds at which the test clips are measured once more; none = not at all"
+    )
     report: ReportOptions = ReportOptions()
 
     @model_validator(mode="before")
@@ -177,7 +180,18 @@ class Config(Options):
                 raise ValueError(f"nothing to train {name} on: give training data, or pretrained: {{{name}: FILE}}")
         for name, training in self.training.items():
             self._check_stage_names(name, training)
+        self._check_sweep()
         return self
+
+    def _check_sweep(self) -> None:
+        if self.threshold_sweep is None:
+            return
+        if not self.shards("test"):
+            raise ValueError("threshold_sweep needs test clips (septuplets or triplets): only clips can be simulated")
+        try:
+            self.threshold_sweep.conditions(self.simulation)
+        except ValidationError as error:
+            raise ValueError(f"threshold_sweep: {one_line(error)}") from None
 
     def _check_model(self, name: str) -> None:
         try:

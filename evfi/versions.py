@@ -13,6 +13,7 @@ ALGO_VERSIONS = {
     "flows": 1,
     "training": 2,
     "evaluation": 1,
+    "thresholds": 1,
     "interpolation": 1,
     "report": 1,
 }

@@ -23,6 +23,7 @@ VERBS = {
     "flows": "evfi.cli.flows",
     "train": "evfi.cli.train",
     "evaluate": "evfi.cli.evaluate",
+    "sweep-thresholds": "evfi.cli.sweep_thresholds",
     "report": "evfi.cli.report",
     "status": "evfi.cli.status",
     "plan": "evfi.cli.plan",

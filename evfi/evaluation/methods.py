@@ -1,8 +1,8 @@
 """What is compared: methods, and their answers to samples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,11 @@ class Method:
     label: str
     family: str | None = None
     is_intermediate: bool = False
+
+
+def method_entry(method: Method) -> dict[str, Any]:
+    """A method as the documents of an evaluation list it; `of`: the family whose part it is."""
+    return {**asdict(method), "of": method.family if method.is_intermediate else None}
 
 
 @dataclass(frozen=True, eq=False, slots=True)

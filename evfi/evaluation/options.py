@@ -1,12 +1,14 @@
 """Options of the evaluation: which figures are computed, how they are averaged, which pictures are kept."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import Field
 
 from evfi.options import Options
+from evfi.simulation.options import NoiseOptions, SimulationOptions, Threshold
+from evfi.simulation.presets import PRESETS
 
 MetricName = Literal[
     "psnr_float",
@@ -105,3 +107,44 @@ class EvaluationOptions(Options):
     consistency: EventConsistencyOptions = EventConsistencyOptions()
     lpips: LpipsOptions = LpipsOptions()
     bootstrap: BootstrapOptions = BootstrapOptions()
+
+
+class SweepCondition(NamedTuple):
+    """The events that one line of a threshold sweep is measured on."""
+
+    contrast: float
+    noisy: bool
+    simulation: SimulationOptions
+
+
+class ThresholdSweepOptions(Options):
+    """PSNR against the threshold of the test clips' events: each clip is simulated anew at each of these thresholds."""
+
+    contrasts: Annotated[tuple[Threshold, ...], Len(1)] = Field(
+        default=(0.1, 0.2, 0.3, 0.4, 0.5), description="thresholds of ON and OFF events alike; log-intensity units"
+    )
+    noise: NoiseOptions | None = Field(
+        default=NoiseOptions(**PRESETS["v2e_noisy"]["noise"]),
+        description="measured once more at each threshold with this noise on, by default v2e's for a dim scene; "
+        "null = without noise only",
+    )
+    max_targets: Annotated[int, Ge(1)] = Field(
+        default=200, description="most targets of a data set, protocol and skip, spread evenly over them"
+    )
+
+    def conditions(self, simulation: SimulationOptions) -> tuple[SweepCondition, ...]:
+        """What `simulation` becomes at each threshold: first without any noise, then with this one.
+
+        Raises:
+            ValidationError: the simulation's backend cannot do this noise.
+        """
+        noises = (NoiseOptions(), *(() if self.noise is None else (self.noise,)))
+        return tuple(
+            SweepCondition(
+                contrast,
+                noise is self.noise,
+                simulation.replaced(contrast_pos=contrast, contrast_neg=contrast, noise=noise),
+            )
+            for noise in noises
+            for contrast in self.contrasts
+        )

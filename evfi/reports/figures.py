@@ -59,6 +59,7 @@ class Line:
     strong: bool
     x: tuple[float, ...]
     y: tuple[float, ...]
+    dashed: bool = False
 
 
 def training_figure(training: Training) -> Markup:
@@ -78,8 +79,16 @@ def training_figure(training: Training) -> Markup:
         return _svg(figure, name, f"Training loss and validation PSNR of {training.title} by step")
 
 
-def tau_figure(lines: Sequence[Line], *, y_label: str, name: str, description: str) -> Markup:
-    """A metric by the target's place tau between the boundary frames, a line for each method."""
+def line_figure(
+    lines: Sequence[Line],
+    *,
+    x_label: str,
+    y_label: str,
+    name: str,
+    description: str,
+    x_limits: tuple[float, float] | None = None,
+) -> Markup:
+    """A metric by what the horizontal axis says, a line for each method."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(5.4, 2.9))
         axes = figure.subplots()
@@ -89,12 +98,14 @@ def tau_figure(lines: Sequence[Line], *, y_label: str, name: str, description: s
                 line.y,
                 color=_SERIES[line.series],
                 linewidth=2.2 if line.strong else 1.4,
+                linestyle="--" if line.dashed else "-",
                 marker="o",
                 markersize=4.5 if line.strong else 3,
             )
-        axes.set_xlim(0, 1)
+        if x_limits is not None:
+            axes.set_xlim(*x_limits)
         axes.margins(y=0.12)
-        axes.set_xlabel("tau: 0 = first frame, 1 = second frame")
+        axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         return _svg(figure, name, description)
 

@@ -9,14 +9,18 @@ from evfi.evaluation.aggregate import ALL_TARGETS
 from evfi.reports.comparison import Comparison, Paired
 from evfi.reports.goals import GoalResult
 from evfi.reports.measured import Method
+from evfi.reports.thresholds import Sweeps
 from evfi.versions import ALGO_VERSIONS
 
 
-def metrics_document(comparison: Comparison, goals: Sequence[GoalResult], main_metric: str) -> dict[str, Any]:
+def metrics_document(
+    comparison: Comparison, goals: Sequence[GoalResult], main_metric: str, sweeps: Sweeps
+) -> dict[str, Any]:
     """Rows (all means), paired differences of the main metric, goals. NaN becomes null.
 
     A row: method, dataset, protocol, skip, target, metric, value, low, high, frames, sequences, averaging, spread,
-    missing (docs/formats.md). `part_rows` is there only where a family could not predict every target.
+    missing (docs/formats.md). `part_rows` is there only where a family could not predict every target,
+    `threshold_rows` (rows of all targets with contrast and noisy) only where thresholds were swept.
     """
     return {
         "schema": "evfi.metrics",
@@ -25,6 +29,7 @@ def metrics_document(comparison: Comparison, goals: Sequence[GoalResult], main_m
         "confidence": comparison.confidence,
         "rows": [_finite(asdict(row)) for row in comparison.rows],
         **_parts(comparison),
+        **_thresholds(sweeps),
         "differences": [_difference(paired) for paired in _pairs(comparison, main_metric)],
         "goals": [_goal(result) for result in goals],
     }
@@ -34,6 +39,11 @@ def _parts(comparison: Comparison) -> dict[str, Any]:
     """The rows over common and over other targets, where some family could not predict all of a setting's targets."""
     rows = [{**_finite(asdict(row)), "part": part.part} for part, own in comparison.part_rows for row in own]
     return {"part_rows": rows} if rows else {}
+
+
+def _thresholds(sweeps: Sweeps) -> dict[str, Any]:
+    rows = [{**_finite(asdict(one.row)), "contrast": one.contrast, "noisy": one.noisy} for one in sweeps.rows]
+    return {"threshold_rows": rows} if rows else {}
 
 
 def _pairs(comparison: Comparison, metric: str) -> Iterable[Paired]:

@@ -29,6 +29,7 @@ from evfi.reports.pictures import error_gradient
 from evfi.reports.resources import read_jobs, resources_document
 from evfi.reports.settings import sections
 from evfi.reports.summary import Summary, goal_words
+from evfi.reports.thresholds import read_sweeps, sweep_views
 from evfi.reports.trainings import read_trainings
 from evfi.units import BYTES_PER_MB
 
@@ -41,6 +42,7 @@ def write_report(
     out_dir: Path,
     *,
     evaluations: Sequence[Path],
+    thresholds: Sequence[Path] = (),
     trainings: Sequence[Path] = (),
     benchmarks: Path | None = None,
     outputs: Mapping[str, Sequence[Path]] | None = None,
@@ -53,6 +55,7 @@ def write_report(
 
     Args:
         evaluations: folders that `evaluate` wrote, of the baselines and of each family, on one sample index.
+        thresholds: folders that `sweep_thresholds` wrote, on the same index.
         trainings: training folders `<family>/<stage>/`, in the order of the stages.
         benchmarks: Snakemake's folder of benchmark files.
         outputs: what each rule wrote, for the disk it takes.
@@ -68,7 +71,9 @@ def write_report(
     """
     options = options or ReportOptions()
     measured = read_measured(evaluations)
-    comparison = Comparison(measured, evaluation_options or measured.options)
+    evaluation_options = evaluation_options or measured.options
+    comparison = Comparison(measured, evaluation_options)
+    sweeps = read_sweeps(thresholds, measured.documents[0].get("index_sha256"), evaluation_options.bootstrap)
     goals = goal_results(options.goals, comparison)
     jobs = read_jobs(benchmarks)
     runs = read_trainings(trainings)
@@ -83,16 +88,21 @@ def write_report(
             "goals": goals_view(goals, comparison, options),
             "sections": sections(comparison, options),
             "parts": parts,
+            "thresholds": sweep_views(sweeps, comparison),
+            "noise": sweeps.noise,
             "samples": galleries(comparison, options),
             "trainings": [training_view(training, options) for training in runs],
             "data": data_pages(stores, options),
             "demo": None if demo is None else demo_table(read_json(demo, remedy="make it with `evfi demo-data`")),
             "resources": resources_view(jobs, disk),
-            "stamps": read_stamps([*evaluations, *trainings, *(_store_of(path) for path in stores)], out_dir),
+            "stamps": read_stamps(
+                [*evaluations, *thresholds, *trainings, *(_store_of(path) for path in stores)], out_dir
+            ),
         }
     )
+    document = metrics_document(comparison, goals, options.main_metric, sweeps)
     for path, write in (
-        (metrics, lambda partial: write_json(partial, metrics_document(comparison, goals, options.main_metric))),
+        (metrics, lambda partial: write_json(partial, document)),
         (resources, lambda partial: write_json(partial, resources_document(jobs, disk))),
         (page, lambda partial: partial.write_text(text, encoding="utf-8")),
     ):

@@ -10,7 +10,7 @@ from evfi.evaluation.protocols import setting_name
 from evfi.reports import tables
 from evfi.reports.comparison import Comparison
 from evfi.reports.figures import Line as FigureLine
-from evfi.reports.figures import tau_figure
+from evfi.reports.figures import line_figure
 from evfi.reports.measured import Part, Setting
 from evfi.reports.options import ReportOptions
 from evfi.reports.sequences import SequencePart, sequence_parts
@@ -209,4 +209,12 @@ def _figure(
     card = comparison.card(metric)
     label = f"{card.label}, {card.unit}" if card.unit else card.label
     description = f"{card.label} by the target's place tau between the boundary frames, for {len(lines)} methods"
-    return tau_figure(lines, y_label=label, name=anchor, description=description), tuple(legend)
+    figure = line_figure(
+        lines,
+        x_label="tau: 0 = first frame, 1 = second frame",
+        x_limits=(0, 1),
+        y_label=label,
+        name=anchor,
+        description=description,
+    )
+    return figure, tuple(legend)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evfi.errors import UserError
-from evfi.reports.figures import Line, tau_figure, training_figure
+from evfi.reports.figures import Line, line_figure, training_figure
 from evfi.reports.pictures import error_gradient, error_map, event_overlay, loop, picture
 from evfi.reports.trainings import Curve, read_trainings
 from evfi.reports.views import bars, tracks
@@ -120,7 +120,8 @@ def test_the_same_figure_is_drawn_with_the_same_bytes() -> None:
         Line(0, False, (0.25, 0.5, 0.75), (20.0, 19.0, 20.5)),
         Line(4, True, (0.25, 0.5, 0.75), (25.0, 24.0, 25.5)),
     ]
-    drawn = [tau_figure(lines, y_label="PSNR, dB", name="one", description="PSNR by tau") for _ in range(2)]
+    words = {"x_label": "tau", "y_label": "PSNR, dB", "name": "one", "description": "PSNR by tau"}
+    drawn = [line_figure(lines, **words) for _ in range(2)]
     assert drawn[0] == drawn[1]
     assert "var(--series-4)" in drawn[0]
 

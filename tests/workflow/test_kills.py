@@ -172,6 +172,15 @@ def leftovers(folder: Path) -> list[str]:
     return [str(path) for pattern in patterns for path in (folder / "results").rglob(pattern)]
 
 
+def test_the_smoke_run_reports_psnr_at_every_threshold_without_and_with_noise(smoke: Path) -> None:
+    rows = json.loads((smoke / "results/smoke/metrics.json").read_text())["threshold_rows"]
+    assert {(row["contrast"], row["noisy"]) for row in rows} == {
+        (contrast, noisy) for contrast in (0.1, 0.5) for noisy in (False, True)
+    }
+    assert {row["method"] for row in rows} >= {"blend", "event_integration", "timelens"}
+    assert 'id="thresholds"' in (smoke / "results/smoke/report.html").read_text()
+
+
 def test_metrics_json_holds_rows_with_the_promised_fields(smoke: Path) -> None:
     metrics = json.loads((smoke / "results/smoke/metrics.json").read_text())
     fields = {

@@ -49,8 +49,9 @@ def test_vimeo90k_at_full_size_stays_far_below_2000_jobs(tmp_path: Path) -> None
         (tmp_path / name).write_text("00001/0001\n")
     tree = {"root": "vimeo90k", **lists, "receipt": None, "train_clips": 64612, "test_clips": 7824, "shard_size": 256}
     path = tmp_path / "full.yaml"
-    path.write_text(yaml.safe_dump({"demo": None, "septuplets": tree, "recordings": None}))
+    path.write_text(yaml.safe_dump({"demo": None, "septuplets": tree, "recordings": None, "threshold_sweep": {}}))
     plan = planned(tmp_path, "--configfile", str(path))
+    assert plan["sweep_thresholds"] == 2
     assert plan["simulate"] == 253 + 31
     assert sum(plan.values()) < 2000
 
@@ -64,6 +65,8 @@ def test_vimeo90k_at_full_size_stays_far_below_2000_jobs(tmp_path: Path) -> None
         ({"training": {"timelens": {"model": {"width": 8}}}}, "training.timelens.model: width: no such option"),
         ({"families": ["timelenz"]}, "unknown family 'timelenz'"),
         ({"septuplets": None, "recordings": []}, "nothing to work on"),
+        ({"threshold_sweep": {"contrast": [0.1]}}, "threshold_sweep.contrast: no such option"),
+        ({"septuplets": None}, "threshold_sweep needs test clips"),
     ],
 )
 def test_a_typo_in_the_configuration_is_one_line_with_the_path_of_the_key(
@@ -84,13 +87,13 @@ def test_a_finished_run_has_nothing_to_do(smoke: Path) -> None:
 def test_a_changed_attention_learning_rate_runs_that_stage_evaluation_and_report(smoke: Path, tmp_path: Path) -> None:
     changes = {"training": {"timelens": {"stages": {"attention": {"learning_rate": 2e-3}}}}}
     plan = planned(smoke, *overlay(tmp_path, "rate", changes))
-    assert plan == {"train_stage": 1, "evaluate": 1, "report": 1}
+    assert plan == {"train_stage": 1, "evaluate": 1, "sweep_thresholds": 1, "report": 1}
 
 
 def test_a_changed_threshold_runs_simulation_and_all_after_it(smoke: Path, tmp_path: Path) -> None:
     changes = {"simulation": {"contrast_pos": 0.3}}
     plan = planned(smoke, *overlay(tmp_path, "threshold", changes))
-    assert plan == {"simulate": 4, "index": 2, "train_stage": 5, "evaluate": 3, "report": 1}
+    assert plan == {"simulate": 4, "index": 2, "train_stage": 5, "evaluate": 3, "sweep_thresholds": 3, "report": 1}
 
 
 def test_a_changed_number_of_loader_workers_runs_nothing(smoke: Path, tmp_path: Path) -> None:
@@ -99,3 +102,8 @@ def test_a_changed_number_of_loader_workers_runs_nothing(smoke: Path, tmp_path: 
 
 def test_a_changed_report_title_runs_the_report_alone(smoke: Path, tmp_path: Path) -> None:
     assert planned(smoke, *overlay(tmp_path, "title", {"report": {"title": "Mine"}})) == {"report": 1}
+
+
+def test_changed_thresholds_of_the_sweep_run_the_sweep_and_the_report_alone(smoke: Path, tmp_path: Path) -> None:
+    plan = planned(smoke, *overlay(tmp_path, "sweep", {"threshold_sweep": {"contrasts": [0.2]}}))
+    assert plan == {"sweep_thresholds": 3, "report": 1}

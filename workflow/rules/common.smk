@@ -219,3 +219,8 @@ def trained_stages():
 def methods():
     """The evaluations that the report compares."""
     return ["baselines", *CONFIG.families]
+
+
+def threshold_documents():
+    """What the sweep over thresholds says of each method, where there is one."""
+    return [f"{RESULTS}/thresholds/{method}/thresholds.json" for method in methods() if CONFIG.threshold_sweep]

@@ -32,3 +32,45 @@ rule evaluate:
         evfi evaluate {input.index:q} {params.out:q} {params.weights:q} \
             --options {params.options:q} 2>&1 | tee {log}
         """
+
+
+if CONFIG.threshold_sweep:
+
+    # The same on the test clips simulated anew: PSNR against the threshold, without and with noise.
+    rule sweep_thresholds:
+        input:
+            index="<results>/samples/test.parquet",
+            receipt="<results>/samples/test.json",
+            stores=stores("test"),
+            weights=evaluation_weights,
+            flows=lambda wildcards: flows_of("test", wildcards.method),
+        output:
+            targets="<results>/thresholds/{method}/targets.parquet",
+            receipt="<results>/thresholds/{method}/thresholds.json",
+        log:
+            "<logs>/sweep_thresholds/{method}.log",
+        benchmark:
+            "<benchmarks>/sweep_thresholds/{method}.tsv"
+        conda:
+            "../../environment.yml"
+        threads: evaluation_threads
+        resources:
+            mem_mb=4000,
+            runtime=600,
+            gpu=0,
+            multithreaded=lambda wildcards, threads: int(threads > 1),
+        params:
+            out=subpath(output.receipt, parent=True),
+            weights=weights_argument,
+            options=options(
+                simulation=CONFIG.simulation,
+                threshold_sweep=CONFIG.threshold_sweep,
+                evaluation=CONFIG.evaluation,
+            ),
+            seed=CONFIG.seed,
+            algo=[ALGO_VERSIONS[step] for step in ("simulation", "thresholds")],
+        shell:
+            """
+            evfi sweep-thresholds {input.index:q} {params.out:q} {params.weights:q} \
+                --options {params.options:q} --seed {params.seed} 2>&1 | tee {log}
+            """

@@ -4,6 +4,7 @@ rule report:
         targets=expand("<results>/evaluation/{method}/targets.parquet", method=methods()),
         receipts=expand("<results>/evaluation/{method}/evaluation.json", method=methods()),
         pictures=expand("<results>/evaluation/{method}/pictures", method=methods()),
+        thresholds=threshold_documents(),
         runs=[f"<results>/{family}/{stage}/run.json" for family, stage in trained_stages()],
         stores=store_receipts(),
         folders=store_folders(),
@@ -31,6 +32,7 @@ rule report:
         out=subpath(output.page, parent=True),
         benchmarks=f"{RESULTS}/benchmarks",
         evaluations=[f"{RESULTS}/evaluation/{method}" for method in methods()],
+        thresholds=[str(Path(path).parent) for path in threshold_documents()],
         trainings=[f"{RESULTS}/{family}/{stage}" for family, stage in trained_stages()],
         rendered=rendered_argument(),
         outputs=rule_outputs(),
@@ -38,7 +40,7 @@ rule report:
         algo=ALGO_VERSIONS["report"],
     shell:
         """
-        evfi report {params.out:q} --evaluations "{params.evaluations}" --trainings "{params.trainings}" \
-            --stores "{input.stores}" {params.rendered:q} --benchmarks {params.benchmarks:q} \
-            --outputs "{params.outputs}" --options {params.options:q} 2>&1 | tee {log}
+        evfi report {params.out:q} --evaluations "{params.evaluations}" --thresholds "{params.thresholds}" \
+            --trainings "{params.trainings}" --stores "{input.stores}" {params.rendered:q} \
+            --benchmarks {params.benchmarks:q} --outputs "{params.outputs}" --options {params.options:q} 2>&1 | tee {log}
         """

@@ -1,0 +1,146 @@
+"""The figures of a method on rows of an index: samples are read, answered in batches, and measured."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from evfi.evaluation.baselines import Baselines
+from evfi.evaluation.event_consistency import Contrasts, known_contrasts
+from evfi.evaluation.measure import Measurement, measure
+from evfi.evaluation.methods import Answer, Contestant, FamilyContestant, Method
+from evfi.evaluation.options import EvaluationOptions
+from evfi.evaluation.protocols import TARGET_COLUMNS
+from evfi.evaluation.temporal import TemporalRuler
+from evfi.inference.predictor import Predictor, load_predictor
+from evfi.io.ahead import mapped_ahead
+from evfi.io.clips import open_clips
+from evfi.progress import tracked
+from evfi.samples.online import OnlineSimulation
+from evfi.samples.reader import SampleReader
+from evfi.samples.sample import Sample
+
+BASELINES_NAME = "baselines"
+
+
+def named_contestant(weights: Path | None, device: str, options: EvaluationOptions) -> tuple[str, Contestant]:
+    """The four baselines, or the network in a weights file, with its name.
+
+    Imported weights answer in each variant that their authors' programs run.
+
+    Raises:
+        MissingInputError, InputFileError: the weights are absent or damaged.
+    """
+    if weights is None:
+        return BASELINES_NAME, Baselines(options)
+
+    def loaded(**changes: Any) -> Predictor:
+        return load_predictor(weights, device=device, threads=1, batch_size=options.batch_size, options=changes)
+
+    predictor = loaded()
+    variants = {name: loaded(**changes) for name, changes in predictor.variants.items()}
+    return predictor.family, FamilyContestant(predictor, variants)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Asked:
+    """A row of `rows_to_measure` (with its position as `Index`), its sample, and the contrasts of simulated events."""
+
+    row: Any
+    sample: Sample
+    true_contrasts: Contrasts | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Measured:
+    """One target's answers and figures."""
+
+    one: Asked
+    answers: Sequence[Answer]
+    figures: list[Measurement]
+
+
+Seen = Callable[[Asked, Sequence[Answer]], None]
+
+
+def measured_targets(
+    reader: SampleReader,
+    rows: pd.DataFrame,
+    contestant: Contestant,
+    options: EvaluationOptions,
+    *,
+    seen: Seen | None = None,
+    online: OnlineSimulation | None = None,
+) -> tuple[pd.DataFrame, list[Method]]:
+    """The table of all figures (TARGET_COLUMNS), and the methods in the order of the contestant's answers.
+
+    Args:
+        rows: of `rows_to_measure`, numbered from 0.
+        seen: called with each sample and its answers.
+        online: where given, the events of clips are simulated anew by it, and their contrasts count as unknown.
+    """
+
+    def batch_measured(batch: Sequence[Asked]) -> list[_Measured]:
+        answers = contestant.answers([one.sample for one in batch])
+        return [_one_measured(one, own, options, seen) for one, own in zip(batch, answers, strict=True)]
+
+    figures: list[tuple[int, Measurement]] = []
+    methods: dict[str, Method] = {}
+    temporal = TemporalRuler(options)
+    threads = options.threads if contestant.side_by_side else 1
+    with ThreadPoolExecutor(threads, "evaluate", torch.set_num_threads, (1,)) as pool:
+        done = mapped_ahead(batch_measured, _batches(reader, rows, options.batch_size, online), pool, threads)
+        targets = (one for batch in done for one in batch)
+        for found in tracked(targets, total=len(rows), label="evaluate", unit="target"):
+            row = found.one.row
+            methods.update({answer.method.name: answer.method for answer in found.answers})
+            figures.extend((row.Index, figure) for figure in found.figures)
+            figures.extend(temporal.add(row.Index, _group_key(row), found.one.sample, found.answers))
+        figures.extend(temporal.rest())
+    return _table(rows, figures), [*methods.values()]
+
+
+def _group_key(row: Any) -> tuple[object, ...]:
+    return row.dataset, row.protocol, row.skip, row.sequence, row.group
+
+
+def _one_measured(one: Asked, answers: Sequence[Answer], options: EvaluationOptions, seen: Seen | None) -> _Measured:
+    figures = [*measure(one.sample, answers, options, true_contrasts=one.true_contrasts)]
+    if seen is not None:
+        seen(one, answers)
+    return _Measured(one, answers, figures)
+
+
+def _batches(
+    reader: SampleReader, rows: pd.DataFrame, batch_size: int, online: OnlineSimulation | None
+) -> Iterator[list[Asked]]:
+    """All rows in their order, in batches of one frame size."""
+    waiting: list[Asked] = []
+    for row in rows.itertuples():
+        contrasts = _true_contrasts(reader, row) if online is None else None
+        one = Asked(row, reader.read(row, online), contrasts)
+        if waiting and (len(waiting) == batch_size or waiting[0].sample.frame0.shape != one.sample.frame0.shape):
+            yield waiting
+            waiting = []
+        waiting.append(one)
+    if waiting:
+        yield waiting
+
+
+def _true_contrasts(reader: SampleReader, row: Any) -> Contrasts | None:
+    """Of a clip's simulated events; None for a recording."""
+    if row.kind != "clip":
+        return None
+    return known_contrasts(*reader.opened(str(row.store), open_clips).contrast(int(row.clip)))
+
+
+def _table(rows: pd.DataFrame, figures: Sequence[tuple[int, Measurement]]) -> pd.DataFrame:
+    measured = pd.DataFrame([asdict(figure) for _, figure in figures])
+    own = rows.iloc[[position for position, _ in figures]].reset_index(drop=True)
+    columns = ["sample_id", "dataset", "protocol", "skip", "sequence", "group", "t_us", "tau"]
+    table: Any = pd.concat([own[columns], own[["target_name"]].set_axis(["target"], axis=1), measured], axis=1)
+    return table[[*TARGET_COLUMNS]].sort_values(["sample_id", "method", "metric"], kind="stable", ignore_index=True)

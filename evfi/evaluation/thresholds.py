@@ -1,0 +1,112 @@
+"""A method's PSNR against the threshold of the events, without and with noise.
+
+A network trained on one law of thresholds meets cameras with another. Each test clip is simulated anew at each
+threshold, from its own frames and by the seed of its store; the target stays the same original frame.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from evfi.errors import UserError
+from evfi.evaluation.methods import method_entry
+from evfi.evaluation.options import EvaluationOptions, ThresholdSweepOptions
+from evfi.evaluation.protocols import SETTING, rows_to_measure
+from evfi.evaluation.targets import measured_targets, named_contestant
+from evfi.io.atomic import writing
+from evfi.provenance import digest_file, write_json, write_stamp
+from evfi.samples.online import OnlineSimulation
+from evfi.samples.reader import SampleReader
+from evfi.simulation.options import SimulationOptions
+from evfi.versions import ALGO_VERSIONS
+
+log = logging.getLogger(__name__)
+SWEEP_METRIC = "psnr_float"
+TARGETS_FILE, DOCUMENT_FILE = "targets.parquet", "thresholds.json"
+
+
+def sweep_thresholds(
+    index: Path,
+    out: Path,
+    *,
+    simulation: SimulationOptions,
+    seed: int,
+    weights: Path | None = None,
+    sweep: ThresholdSweepOptions | None = None,
+    options: EvaluationOptions | None = None,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Measure the baselines, or the family in a weights file, on an index's test clips at every threshold.
+
+    `out` becomes a folder with targets.parquet (a row per condition, sample and method) and thresholds.json
+    (docs/formats.md); `out`.provenance.json lies beside it. Equal inputs and options give equal bytes.
+
+    Args:
+        simulation: how the clips are simulated, but for thresholds and noise.
+        seed: that of the clip stores, so that a clip's draws are those of its store.
+        sweep: thresholds, noise, and how many targets.
+        options: batch size and baselines; the one metric is psnr_float.
+
+    Raises:
+        MissingInputError, InputFileError: index, stores, frames or weights are absent or damaged.
+        UserError: the index has no test clip.
+        OutputError: `out` cannot be written.
+    """
+    sweep = sweep or ThresholdSweepOptions()
+    options = (options or EvaluationOptions()).replaced(metrics=(SWEEP_METRIC,))
+    cv2.setNumThreads(1)
+    name, contestant = named_contestant(weights, device, options)
+    reader = SampleReader(index, needs=contestant.needs)
+    rows = clip_rows(reader.table, sweep.max_targets)
+    with writing(out) as partial:
+        partial.mkdir()
+        tables, methods = [], []
+        for contrast, noisy, options_of_clips in sweep.conditions(simulation):
+            log.info("%s: threshold %s, %s noise", name, contrast, "with" if noisy else "without")
+            online = OnlineSimulation(options_of_clips, seed)
+            table, methods = measured_targets(reader, rows, contestant, options, online=online)
+            tables.append(table.assign(contrast=contrast, noisy=noisy))
+        pd.concat(tables, ignore_index=True).to_parquet(partial / TARGETS_FILE, index=False)
+        document = {
+            "schema": "evfi.thresholds",
+            "algo_version": ALGO_VERSIONS["thresholds"],
+            "name": name,
+            "methods": [method_entry(method) for method in methods],
+            "options": sweep.model_dump(mode="json"),
+            "simulation": simulation.model_dump(mode="json"),
+            "seed": seed,
+            "samples": len(rows),
+            "index_sha256": digest_file(index),
+            "weights_sha256": None if weights is None else digest_file(weights),
+        }
+        write_json(partial / DOCUMENT_FILE, document)
+    write_stamp(out)
+    log.info("%s: %d conditions on %d targets", out, len(tables), len(rows))
+    return document
+
+
+def clip_rows(index: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The test rows of clips, numbered from 0; of a data set, protocol and skip with more than `most`, that many.
+
+    Raises:
+        UserError: there is no test row, or none of a clip.
+    """
+    table: Any = rows_to_measure(index)
+    rows = table[table["kind"] == "clip"]
+    if rows.empty:
+        raise UserError(
+            "the index has no test sample of a clip: only clips can be simulated at other thresholds, "
+            "a recording's events are those that its camera gave"
+        )
+    chosen = [part.iloc[_spread(len(part), most)] for _, part in rows.groupby(SETTING, sort=True)]
+    return pd.concat(chosen).sort_values("sample_id", kind="stable").reset_index(drop=True)
+
+
+def _spread(count: int, most: int) -> Sequence[int]:
+    """At most `most` of `count` places, evenly spaced, the first and the last among them."""
+    return [*range(count)] if count <= most else np.linspace(0, count - 1, most).round().astype(int).tolist()
