@@ -1,43 +1,116 @@
 """TimeLens' fast paths against the plain fp32 NCHW module of the same weights: ratios of one run, one thread.
 
-Example: python scripts/bench_timelens.py [weights.safetensors]   (without weights: fresh ones, width 8)
+Example: python scripts/bench_timelens.py results   (the folder of a finished `make demo`)
+Without a folder fresh weights of width 8 run, and what needs the demo's weights and samples is left out.
 """
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
+
+import json
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from timing import compare, print_machine
 from torch import Tensor, nn
 
+from evfi.evaluation.metrics import psnr_float
+from evfi.evaluation.protocols import SETTING, rows_to_measure
+from evfi.inference.predictor import load_predictor
 from evfi.models import build
 from evfi.models.registry import family_named
 from evfi.models.weights import load_model
-from evfi.nn.precision import autocast
-from evfi.representation.voxel import reversed_voxel_grid, voxel_grid
+from evfi.nn.precision import autocast, precision_note
+from evfi.representation.voxel import voxel_grids_around
+from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
+from evfi.training.loop import train_stage
+from evfi.training.options import Runtime
 from evfi.types import Events, SensorSize
 
 SIZE = SensorSize(height=256, width=448)
 FAMILY = family_named("timelens")
+TARGETS_A_TABLE = 12
+STEPS, WORKERS, START_UP = 120, 2, 20
 
 
 def main() -> int:
     """Print one line a comparison."""
+    results = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     print_machine()
+    print(precision_note("bf16", torch.device("cpu")) or "bf16 instructions: there")
     torch.set_num_threads(1)
     sample = _sample(np.random.default_rng(2026), 300_000)
-    _networks(sample, Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    weights = None if results is None else results / "timelens/attention/weights.safetensors"
+    _networks(sample, weights)
     compare(
         "sample preparation, 300 k events, 448x256, against eight corners by index_add",
         lambda: _prepared(sample.events),
         lambda: _prepared_plainly(sample.events),
     )
+    if results is None or weights is None:
+        print("bf16 on the demo's targets, and waiting for samples: not measured, name the folder of a finished demo")
+        return 0
+    _tables(weights, results / "samples/test.parquet")
+    _waiting(results)
     return 0
+
+
+def _tables(weights: Path, index: Path) -> None:
+    """What bf16 changes on some of the demo's targets."""
+    reader = SampleReader(index)
+    predictors = [load_predictor(weights, threads=1, precision=precision) for precision in ("fp32", "bf16")]
+    table: Any = rows_to_measure(reader.table)
+    for key, rows in table.groupby(SETTING):
+        places = np.linspace(0, len(rows) - 1, TARGETS_A_TABLE).round().astype(int)
+        samples = [reader.read(row) for row in rows.iloc[sorted(set(places))].itertuples()]
+        exact, rough = ([one.frame for one in predictor.predict(samples)] for predictor in predictors)
+        psnrs = [_psnr(frames, samples) for frames in (exact, rough)]
+        error = np.linalg.norm(np.stack(rough) - np.stack(exact)) / np.linalg.norm(np.stack(exact))
+        print(
+            f"bf16 on {' '.join(map(str, key))}, {len(samples)} targets: PSNR {psnrs[1] - psnrs[0]:+.3f} dB on "
+            f"{psnrs[0]:.2f} (goal 0.05), relative L2 {error:.1e} (goal 5e-3)",
+            flush=True,
+        )
+
+
+def _psnr(frames: Sequence[np.ndarray], samples: Sequence[Sample]) -> float:
+    targets = [sample.target for sample in samples if sample.target is not None]
+    return float(np.mean([psnr_float(frame, target) for frame, target in zip(frames, targets, strict=True)]))
+
+
+def _waiting(results: Path) -> None:
+    """The share of its time that a training step of the demo's first stage waits for samples."""
+    stage = FAMILY.stage("synthesis")
+    given = json.loads((results / "timelens/synthesis/run.json").read_text())
+    recipe = stage.recipe.overridden({**given["recipe"], "steps": STEPS, "validation_samples": 0})
+    with tempfile.TemporaryDirectory() as folder:
+        train_stage(
+            FAMILY,
+            stage,
+            index=results / "samples/train.parquet",
+            starts={},
+            model_options=FAMILY.options(**given["model"]),
+            recipe=recipe,
+            runtime=Runtime(workers=WORKERS, checkpoint_seconds=3600),
+            state_dir=Path(folder, "state"),
+            out=Path(folder, "out"),
+            fingerprint="bench",
+        )
+        journal = [json.loads(line) for line in Path(folder, "out", "metrics.jsonl").read_text().splitlines()]
+    lines = [line for line in journal if line["kind"] == "train" and line["step"] > START_UP]
+    waited, worked = (sum(line[name] for line in lines) for name in ("data_s", "step_s"))
+    step_ms = worked / (STEPS - START_UP) * 1e3
+    print(
+        f"training step, synthesis, width {given['model']['base_width']}, {recipe.precision}, {WORKERS} workers: "
+        f"waits {waited / (waited + worked):.1%} of its time (goal 10 %); {step_ms:.1f} ms a step"
+    )
 
 
 def _networks(sample: Sample, weights: Path | None) -> None:
@@ -50,6 +123,7 @@ def _networks(sample: Sample, weights: Path | None) -> None:
             return FAMILY.predict(model, inputs).frame
 
     reference = run(plain)
+    print(f"networks of {sum(each.numel() for each in plain.parameters()):,} parameters, {SIZE}")
     compare("channels_last, fp32", lambda: run(fast), lambda: run(plain))
     print(f"  largest difference {float((run(fast) - reference).abs().max()):.1e} (goal 1e-5)")
     compare("channels_last, bf16", lambda: run(fast, "bf16"), lambda: run(plain))
@@ -65,9 +139,7 @@ def _model(weights: Path | None) -> nn.Module:
 
 
 def _prepared(events: Events) -> tuple[np.ndarray, ...]:
-    forwards = voxel_grid(events, bins=5, start_us=0, end_us=50_000)
-    after = voxel_grid(events, bins=5, start_us=50_000, end_us=100_000)
-    return forwards, reversed_voxel_grid(forwards), after
+    return voxel_grids_around(events, bins=5, start_us=0, at_us=50_000, end_us=100_000)
 
 
 def _prepared_plainly(events: Events) -> tuple[Tensor, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evfi.errors import UserError
-from evfi.representation.voxel_kernels import add_pixel_events, add_subpixel_events
+from evfi.representation.voxel_kernels import add_pixel_events, add_subpixel_events, fill_in_time_order
 from evfi.types import Events, check_window
 
 VoxelGrid = NDArray[np.float32]
@@ -54,6 +54,35 @@ def voxel_grid_plain(events: Events, *, bins: int = 5, start_us: int, end_us: in
 def reversed_voxel_grid(grid: VoxelGrid) -> VoxelGrid:
     """The grid (bins, H, W) of the same events with time mirrored in the window and polarity flipped; a copy."""
     return -grid[::-1]
+
+
+def voxel_grids_around(
+    events: Events, *, bins: int = 5, start_us: int, at_us: int, end_us: int
+) -> tuple[VoxelGrid, VoxelGrid, VoxelGrid]:
+    """The grids of [start_us, at_us), of the same events played backwards, and of [at_us, end_us).
+
+    Bit for bit what `voxel_grid` and `reversed_voxel_grid` give, faster: events on whole pixels are read once, in the
+    order of their times, and the grids are views of one block of memory (three blocks of their own would go back to the
+    operating system each time, and getting them anew costs more than filling them).
+
+    Raises:
+        UserError: a window is empty, or bins < 1.
+    """
+    _check(bins, start_us, at_us)
+    _check(bins, at_us, end_us)
+    height, width = events.sensor_size.height, events.sensor_size.width
+    before, backwards, after = np.empty((3, bins, height, width), np.float32)
+    windows = ((before, start_us, at_us), (after, at_us, end_us))
+    if _on_pixels(events):
+        pair = np.zeros((height, width, 2), np.float64)
+        for grid, first_us, last_us in windows:
+            own = events.window(first_us, last_us)
+            fill_in_time_order(own.x, own.y, own.t, own.p, first_us, last_us, pair, grid)
+    else:
+        for grid, first_us, last_us in windows:
+            grid[:] = voxel_grid(events, bins=bins, start_us=first_us, end_us=last_us)
+    np.negative(before[::-1], out=backwards)
+    return before, backwards, after
 
 
 def _check(bins: int, start_us: int, end_us: int) -> None:

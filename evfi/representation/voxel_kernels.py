@@ -37,6 +37,46 @@ def add_pixel_events(
 
 
 @njit(cache=True, nogil=True)
+def fill_in_time_order(
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    t: NDArray[np.int64],
+    p: NDArray[np.bool_],
+    start_us: int,
+    end_us: int,
+    pair: NDArray[np.float64],
+    grid: NDArray[np.float32],
+) -> None:
+    """Fill grid (bins, H, W) with whole-pixel events of the window, whose times never fall.
+
+    Then only two neighbouring bins are open at a time. pair (H, W, 2), zeros before and after, holds bin k at k % 2, so
+    that an event touches one place in memory, and each bin is written once, when it is complete.
+    """
+    bins, height, width = grid.shape
+    scale = (bins - 1) / (end_us - start_us)
+    sums = pair.reshape(-1)
+    i = 0
+    for low in range(bins):
+        here, above = low & 1, 1 - (low & 1)
+        while i < len(t):
+            position = (t[i] - start_us) * scale
+            if int(position) > low:
+                break
+            column, row = x[i], y[i]
+            if 0 <= column < width and 0 <= row < height:
+                upper = position - low
+                sign = 2.0 * p[i] - 1.0
+                place = 2 * (int(row) * width + int(column))
+                sums[place + here] += sign * (1.0 - upper)
+                sums[place + above] += sign * upper
+            i += 1
+        complete = grid[low].reshape(-1)
+        for pixel in range(complete.size):
+            complete[pixel] = sums[2 * pixel + here]
+            sums[2 * pixel + here] = 0.0
+
+
+@njit(cache=True, nogil=True)
 def add_subpixel_events(
     x: NDArray[np.float32],
     y: NDArray[np.float32],

@@ -16,6 +16,7 @@ State = dict[str, Tensor]
 class Conventions:
     padding: str = "top left"
     upsampling_aligned: bool = False
+    skip_order: str = "after the decoded"
     warping_aligned: bool = True
     outside: str = "zero, and nothing from x < 0"
     flow_order: str = "dy dx"
@@ -26,7 +27,8 @@ class Conventions:
     attention_order: tuple[int, ...] = (0, 1, 2, 3, 4, 5)  # flow1, refined1, flow0, refined0, synthesised, tau
     weights_order: tuple[int, int, int] = (0, 1, 2)  # refined0, refined1, synthesised
     weighting: str = "softmax"
-    reversed_grid: bool = True
+    reversed_grid: str = "bins and sign"
+    tau: str = "from frame0"
     variant: str = "forward"
     slope: float = 0.1
     pooling: str = "average"
@@ -56,7 +58,8 @@ def hourglass(state: State, name: str, image: Tensor, rule: Conventions) -> Tens
     for number in range(1, 6):
         value = functional.interpolate(value, scale_factor=2, mode="bilinear", align_corners=rule.upsampling_aligned)
         value = conv(f"up{number}.conv1", value)
-        value = conv(f"up{number}.conv2", torch.cat((value, skips.pop()), dim=1))
+        parts = (value, skips.pop()) if rule.skip_order == "after the decoded" else (skips.pop(), value)
+        value = conv(f"up{number}.conv2", torch.cat(parts, dim=1))
     value = conv("conv3", value, linear=True)
     return value[..., start[0] : start[0] + height, start[1] : start[1] + width]
 
@@ -92,7 +95,8 @@ def timelens(state: State, inputs: dict[str, Tensor], rule: Conventions = SPECIF
         return torch.cat([parts[number] for number in order], dim=1)
 
     synthesised = hourglass(state, "synthesis", ordered(rule.synthesis_order, before, frame0, after, frame1), rule)
-    flow0 = hourglass(state, "warp", -before.flip(1) if rule.reversed_grid else before, rule)
+    backwards = {"bins and sign": -before.flip(1), "bins": before.flip(1), "sign": -before, "neither": before}
+    flow0 = hourglass(state, "warp", backwards[rule.reversed_grid], rule)
     flow1 = hourglass(state, "warp", after, rule)
     warped0, warped1 = warp(frame0, flow0, rule), warp(frame1, flow1, rule)
     residuals = hourglass(
@@ -101,11 +105,15 @@ def timelens(state: State, inputs: dict[str, Tensor], rule: Conventions = SPECIF
     of = dict(zip(rule.residual_order, residuals, strict=True))
     sources = (warped0, warped1) if rule.twice_warped else (frame0, frame1)
     refined0, refined1 = (warp(source, of[side], rule) for side, source in enumerate(sources))
-    if rule.variant == "released_fast":
+    seen0, seen1 = refined0, refined1
+    if rule.variant in ("released_fast", "exchanged at the input only"):
+        seen0, seen1 = refined1, refined0
+    if rule.variant in ("released_fast", "exchanged in the sum only"):
         refined0, refined1 = refined1, refined0
-    tau = inputs["tau"].view(-1, 1, 1, 1).expand(-1, 1, *frame0.shape[-2:])
+    tau = inputs["tau"] if rule.tau == "from frame0" else 1 - inputs["tau"]
+    tau = tau.view(-1, 1, 1, 1).expand(-1, 1, *frame0.shape[-2:])
     logits = hourglass(
-        state, "attention", ordered(rule.attention_order, flow1, refined1, flow0, refined0, synthesised, tau), rule
+        state, "attention", ordered(rule.attention_order, flow1, seen1, flow0, seen0, synthesised, tau), rule
     )
     weights = logits.softmax(dim=1) if rule.weighting == "softmax" else logits.sigmoid()
     candidates = [(refined0, refined1, synthesised)[number] for number in rule.weights_order]

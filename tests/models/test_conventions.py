@@ -16,6 +16,7 @@ TIMELENS = FAMILIES["timelens"]
 BROKEN = {
     "padding": "bottom right",
     "upsampling_aligned": True,
+    "skip_order": "before the decoded",
     "warping_aligned": False,
     "outside": "border",
     "flow_order": "dx dy",
@@ -26,7 +27,8 @@ BROKEN = {
     "attention_order": (2, 1, 0, 3, 4, 5),
     "weights_order": (1, 0, 2),
     "weighting": "sigmoid",
-    "reversed_grid": False,
+    "reversed_grid": "neither",
+    "tau": "from frame1",
     "variant": "released_fast",
     "slope": 0.2,
     "pooling": "maximum",
@@ -38,6 +40,10 @@ FURTHER = [
     {"attention_order": (0, 3, 2, 1, 4, 5)},
     {"attention_order": (5, 0, 1, 2, 3, 4)},
     {"weights_order": (0, 2, 1)},
+    {"reversed_grid": "bins"},
+    {"reversed_grid": "sign"},
+    {"variant": "exchanged at the input only"},
+    {"variant": "exchanged in the sum only"},
 ]
 
 
@@ -101,6 +107,14 @@ def test_so_it_does_in_the_variant_of_the_released_script(
     doubled = type(batch)(*(getattr(batch, field.name).double() for field in fields(batch)))
     found = scaled_model("released_fast")(doubled).attention.frame
     assert difference(timelens(state, inputs, Conventions(variant="released_fast")), found) < TOLERANCE
+
+
+@pytest.mark.parametrize("variant", ["forward", "exchanged at the input only", "exchanged in the sum only"])
+def test_the_released_variant_exchanges_both_at_the_input_and_in_the_sum(
+    variant: str, state: dict[str, Tensor], inputs: dict[str, Tensor]
+) -> None:
+    released = timelens(state, inputs, Conventions(variant="released_fast"))
+    assert difference(timelens(state, inputs, Conventions(variant=variant)), released) > 100 * TOLERANCE
 
 
 def test_every_convention_is_broken_once() -> None:

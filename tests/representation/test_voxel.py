@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evfi.errors import UserError
-from evfi.representation.voxel import reversed_voxel_grid, voxel_grid, voxel_grid_plain
+from evfi.representation.voxel import reversed_voxel_grid, voxel_grid, voxel_grid_plain, voxel_grids_around
 from evfi.types import Events, SensorSize
 
 SENSOR = SensorSize(height=5, width=7)
@@ -63,6 +63,38 @@ def test_reversing_a_grid_equals_the_grid_of_time_mirrored_events(case):
     expected = voxel_grid(mirrored, bins=bins, start_us=start, end_us=end)
     expected[-1] -= voxel_grid(at_start, bins=1, start_us=start, end_us=end)[0]
     np.testing.assert_allclose(reversed_voxel_grid(grid), expected, rtol=0, atol=1e-5)
+
+
+@settings(deadline=None, derandomize=True, max_examples=200)
+@given(st.one_of(whole_pixels, sub_pixels), st.integers(1, 400))
+def test_the_grids_around_a_moment_are_the_single_ones_bit_for_bit(case, more):
+    events, bins, start, at = case
+    end = at + more
+    around = voxel_grids_around(events, bins=bins, start_us=start, at_us=at, end_us=end)
+    before = voxel_grid(events, bins=bins, start_us=start, end_us=at)
+    after = voxel_grid(events, bins=bins, start_us=at, end_us=end)
+    for found, expected in zip(around, (before, reversed_voxel_grid(before), after), strict=True):
+        assert found.flags.c_contiguous
+        assert found.tobytes() == expected.tobytes()
+
+
+def test_so_are_those_of_many_events_with_equal_times():
+    rng = np.random.default_rng(5)
+    n, size = 30_000, SensorSize(height=18, width=24)
+    x, y = rng.integers(0, 26, n).astype(np.uint16), rng.integers(0, 20, n).astype(np.uint16)
+    events = Events(x, y, EPOCH_US + np.sort(rng.integers(0, 900, n)), rng.random(n) < 0.5, size)
+    around = voxel_grids_around(events, bins=5, start_us=EPOCH_US, at_us=EPOCH_US + 333, end_us=EPOCH_US + 900)
+    before = voxel_grid(events, bins=5, start_us=EPOCH_US, end_us=EPOCH_US + 333)
+    after = voxel_grid(events, bins=5, start_us=EPOCH_US + 333, end_us=EPOCH_US + 900)
+    assert before.any()
+    for found, expected in zip(around, (before, reversed_voxel_grid(before), after), strict=True):
+        assert found.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize(("at", "words"), [(7, r"\[7, 7\)"), (9, r"\[9, 9\)")])
+def test_a_moment_at_either_end_is_refused(at, words):
+    with pytest.raises(UserError, match=words):
+        voxel_grids_around(Events.empty(SENSOR), start_us=7, at_us=at, end_us=9)
 
 
 def test_a_thousand_random_events_equal_the_plain_formula_on_both_kinds_of_coordinates():

@@ -97,6 +97,7 @@ def rule_outputs():
         "flows": [f"{RESULTS}/samples/{part}-flows.zarr" for part in ("train", "test")],
         "train": [f"{RESULTS}/{family}" for family in CONFIG.trained_families()] + [f"{RESULTS}/state"],
         "evaluate": [f"{RESULTS}/evaluation"],
+        "sweep_thresholds": [f"{RESULTS}/thresholds"],
     }
     return [f"{rule}={path}" for rule, paths in places.items() for path in paths]
 

@@ -16,6 +16,8 @@ PIECE = 1 << 18
 _SURVEYED = 1 << 20
 _MOSTLY = 0.99
 _SLACK = 1.02
+# Of width and height. Scaled coordinates of a camera reach further; those of a sensor with twice the pixels do not.
+_CORNER = 0.25
 _MOST_LATE = 0.01
 
 
@@ -61,11 +63,18 @@ def measured_scale(pieces: Iterable[RawEvents], size: SensorSize) -> int:
     """The smallest of the known factors (1, 32, 128) with which 99 % of the first million events lie on the sensor.
 
     Raises:
-        UserError: none of them does.
+        UserError: none of them does, or only one with which all would lie in a corner.
     """
     reach_x, reach_y = coordinate_reach(pieces)
     for scale in COORDINATE_SCALES:
-        if reach_x < scale * size.width * _SLACK and reach_y < scale * size.height * _SLACK:
+        width, height = scale * size.width, scale * size.height
+        if reach_x < width * _SLACK and reach_y < height * _SLACK:
+            if scale > 1 and reach_x < width * _CORNER and reach_y < height * _CORNER:
+                raise UserError(
+                    f"coordinates reach x {reach_x:g} and y {reach_y:g}, too far for a sensor of {size} pixels, and "
+                    f"divided by {scale} all would lie in its corner: events and frames must share one pixel raster; "
+                    "align them first, or give --coordinate-scale"
+                )
             return scale
     raise UserError(
         f"coordinates reach x {reach_x:g} and y {reach_y:g}, too far for a sensor of {size} pixels with any known "

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from evfi.models.batch import Batch
-from evfi.representation.voxel import reversed_voxel_grid, voxel_grid
+from evfi.representation.voxel import voxel_grids_around
 from evfi.samples.sample import Image, Sample
 
 BINS = 5
@@ -34,15 +34,14 @@ class Inputs(Batch):
 
 def prepare(sample: Sample) -> Inputs:
     """Tensors of a sample. The backward grid is the forward one reversed, never built from events a second time."""
-    forwards = voxel_grid(sample.events, bins=BINS, start_us=sample.t0_us, end_us=sample.t_us)
+    times = {"start_us": sample.t0_us, "at_us": sample.t_us, "end_us": sample.t1_us}
+    before, backwards, after = voxel_grids_around(sample.events, bins=BINS, **times)
     return Inputs(
         frame0=_frame(sample.frame0),
         frame1=_frame(sample.frame1),
-        voxel_0_to_tau=torch.from_numpy(forwards),
-        voxel_tau_to_0=torch.from_numpy(reversed_voxel_grid(forwards)),
-        voxel_tau_to_1=torch.from_numpy(
-            voxel_grid(sample.events, bins=BINS, start_us=sample.t_us, end_us=sample.t1_us)
-        ),
+        voxel_0_to_tau=torch.from_numpy(before),
+        voxel_tau_to_0=torch.from_numpy(backwards),
+        voxel_tau_to_1=torch.from_numpy(after),
         tau=torch.tensor(sample.tau, dtype=torch.float32),
         target=None if sample.target is None else _frame(sample.target),
     )
