@@ -89,15 +89,12 @@ def write_report(
             "sections": sections(comparison, options),
             "parts": parts,
             "thresholds": sweep_views(sweeps, comparison),
-            "noise": sweeps.noise,
             "samples": galleries(comparison, options),
             "trainings": [training_view(training, options) for training in runs],
             "data": data_pages(stores, options),
             "demo": None if demo is None else demo_table(read_json(demo, remedy="make it with `evfi demo-data`")),
             "resources": resources_view(jobs, disk),
-            "stamps": read_stamps(
-                [*evaluations, *thresholds, *trainings, *(_store_of(path) for path in stores)], out_dir
-            ),
+            "stamps": read_stamps([*evaluations, *thresholds, *trainings, *map(_store_of, stores)], out_dir),
         }
     )
     document = metrics_document(comparison, goals, options.main_metric, sweeps)

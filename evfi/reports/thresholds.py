@@ -45,13 +45,14 @@ class Sweeps:
 
 @dataclass(frozen=True, slots=True)
 class SweepView:
-    """One setting's figure and table."""
+    """One setting's figure and table; `noise` says in words which one was on, the same for all settings."""
 
     anchor: str
     title: str
     figure: Markup
     legend: tuple[LegendEntry, ...]
     table: Table
+    noise: tuple[tuple[str, str], ...]
 
 
 def read_sweeps(folders: Sequence[Path], index_sha256: str | None, bootstrap: BootstrapOptions) -> Sweeps:
@@ -130,6 +131,7 @@ def _view(sweeps: Sweeps, comparison: Comparison, setting: Setting, anchor: str)
         ),
         legend=tuple(LegendEntry(method.label, series[method.name]) for method in methods),
         table=_table(own, methods, comparison),
+        noise=sweeps.noise,
     )
 
 
