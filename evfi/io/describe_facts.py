@@ -49,13 +49,15 @@ def event_facts(count: int, first_us: int, last_us: int) -> Description:
 
 
 def frame_facts(t_us: Times) -> Description:
-    """Number, first and last time, and gaps of frames at times int64 µs (N,), N >= 1."""
+    """Number, first and last time, rate (of the median interval) and gaps of frames at times int64 µs (N,), N >= 1."""
     gaps = [int(later - earlier) for earlier, later in pairwise(t_us)]
+    middle = int(np.median(gaps)) if gaps else None
     return {
         "count": len(t_us),
         "start_us": int(t_us[0]),
         "end_us": int(t_us[-1]),
-        "median_interval_us": int(np.median(gaps)) if gaps else None,
+        "per_second": round(US_PER_S / middle, 3) if middle else None,
+        "median_interval_us": middle,
         "longest_interval_us": max(gaps, default=None),
     }
 

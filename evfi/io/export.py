@@ -25,7 +25,7 @@ _NOT_FACTS = ("schema", "version", "sensor_size")
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written: events and frames that the format took, and what it could not keep."""
+    """What was written: events and frames that were handed to the format, and what of them and else it cannot keep."""
 
     out: Path
     format: str

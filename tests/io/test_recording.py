@@ -1,5 +1,6 @@
 """The recording store: any cutting gives the same bytes, any window the same events as a search in memory."""
 
+import multiprocessing
 import pickle
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io import event_columns, stores
-from evfi.io.recording import RecordingWriter, open_recording
+from evfi.io.recording import Recording, RecordingWriter, open_recording
 from evfi.types import Events, Frames, SensorSize
 
 SIZE = SensorSize(height=18, width=24)
@@ -157,6 +158,20 @@ def test_a_recording_goes_to_another_process_as_its_path(tmp_path, events_of, fr
     assert vars(copy) == {"path": tmp_path / "r.zarr"}
     assert_same_events(copy.events(recording.start_us, recording.end_us), events_of(500))
     np.testing.assert_array_equal(copy.frames[2], recording.frames[2])
+
+
+def test_a_recording_that_is_open_here_opens_anew_in_forkserver_workers(
+    tmp_path, events_of, frames_of, assert_same_events
+):
+    recording = written(tmp_path / "r.zarr", events_of(500), frames_of(3))
+    bounds = np.linspace(recording.start_us, recording.end_us, 5).astype(int).tolist()
+    windows = [(recording, start, end) for start, end in pairwise(bounds)]
+    here = [recording.events(start, end) for _, start, end in windows]
+    with multiprocessing.get_context("forkserver").Pool(2) as pool:
+        there = pool.starmap(Recording.events, windows)
+    assert sum(map(len, here)) == 500
+    for mine, theirs in zip(here, there, strict=True):
+        assert_same_events(mine, theirs)
 
 
 def test_the_nearest_frame_is_found_and_of_two_as_near_the_earlier(tmp_path, events_of):

@@ -9,6 +9,7 @@ import pytest
 from evfi.io.images import write_png
 from evfi.io.importers.options import ImportOptions
 from evfi.io.readers import open_reader
+from evfi.io.video import write_video
 from evfi.types import Events
 
 
@@ -66,6 +67,14 @@ def write_bs_ergb(root, n):
         np.savez(path.with_name(f"{int(path.stem) - 1:06d}.npz"), **columns)
 
 
+def write_pair(root, n):
+    """A film of 1000 frames a second, many times those that are read at once, and a file of events."""
+    root.mkdir()
+    t = 10 * np.arange(n)
+    np.savez(root / "e.npz", x=(t % 48).astype(np.uint16), y=(t % 36).astype(np.uint16), t=t, p=t % 20 > 0)
+    write_video(root / "f.mp4", (np.full((72, 96), k % 256, np.uint8) for k in range(n // 100 + 1)), 1000)
+
+
 def peak_mb(path, unit):
     tells_its_size = path.is_dir() or path.stem.endswith("hqf")
     size = {} if tells_its_size else {"sensor_height": 18, "sensor_width": 24}
@@ -87,6 +96,7 @@ def peak_mb(path, unit):
         ("hqf.h5", write_hqf),
         ("", write_hs_ergb),
         ("bs", write_bs_ergb),
+        ("pair", write_pair),
     ],
 )
 def test_a_file_three_times_as_long_takes_no_more_memory(tmp_path, monkeypatch, ending, write):
