@@ -13,6 +13,10 @@ def run(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index of test samples (.parquet).")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
     weights: Annotated[Path | None, typer.Option(help="A model's weights; without them the baselines run.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What the weights are called in tables; default: their family."),
+    ] = None,
     method: Annotated[
         str | None,
         typer.Option(metavar="NAME=PATH", help="Another method: a folder of PNGs, FILE.py:FUNCTION, or FILE.pt."),
@@ -26,4 +30,4 @@ def run(
     from evfi.evaluation.evaluate import evaluate
 
     chosen = options_from(EvaluationOptions, parsed_json(options).get("evaluation", {}), "evaluation")
-    evaluate(index, out, weights=weights, method=method, options=chosen)
+    evaluate(index, out, weights=weights, name=name, method=method, options=chosen)

@@ -31,6 +31,7 @@ def evaluate(
     out: Path,
     *,
     weights: Path | None = None,
+    name: str | None = None,
     method: str | None = None,
     options: EvaluationOptions | None = None,
     device: str = "cpu",
@@ -50,7 +51,7 @@ def evaluate(
     options = options or EvaluationOptions()
     start = cpu_seconds()
     cv2.setNumThreads(1)
-    name, contestant, digest = _entrant(weights, method, device, options)
+    name, contestant, digest = _entrant(weights, name, method, device, options)
     reader = SampleReader(index, needs=contestant.needs)
     rows = rows_to_measure(reader.table)
     chosen = chosen_rows(rows, options.pictures_per_protocol)
@@ -79,11 +80,13 @@ def evaluate(
 
 
 def _entrant(
-    weights: Path | None, method: str | None, device: str, options: EvaluationOptions
+    weights: Path | None, name: str | None, method: str | None, device: str, options: EvaluationOptions
 ) -> tuple[str, Contestant, str | None]:
     """The evaluation's name, who answers, and the digest of the file that it was read from."""
+    if name is not None and weights is None:
+        raise UserError("a name belongs to weights: a method brings its own, as NAME=PATH")
     if method is None:
-        return *named_contestant(weights, device, options), None if weights is None else digest_file(weights)
+        return *named_contestant(weights, device, options, name), None if weights is None else digest_file(weights)
     if weights is not None:
         raise UserError("give weights or a method, not both: each gets a folder of its own")
     guest = Guest(method)

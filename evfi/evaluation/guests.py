@@ -58,12 +58,9 @@ class Guest:
 
     def __init__(self, text: str) -> None:
         name, _, path = text.partition("=")
-        if not _NAME.fullmatch(name) or not path or name in _TAKEN:
-            raise UserError(
-                f"--method takes NAME=PATH, NAME of letters, digits, dots and dashes and none of {', '.join(_TAKEN)}; "
-                f"got {text!r}"
-            )
-        self.method = Method(name, name, family=name)
+        if not path:
+            raise UserError(f"--method takes NAME=PATH, got {text!r}")
+        self.method = Method(checked_name(name), name, family=name)
         self._source = _source(path)
 
     @property
@@ -89,6 +86,19 @@ class Guest:
         if found is None:
             return Answer(self.method, None, f"{NOT_PREDICTED}: no picture of it")
         return Answer(self.method, _checked(found, sample, self.method.name))
+
+
+def checked_name(name: str) -> str:
+    """A name that can stand in tables and in names of files.
+
+    Raises:
+        UserError: another one.
+    """
+    if not _NAME.fullmatch(name) or name in _TAKEN:
+        raise UserError(
+            f"a method's name has letters, digits, dots and dashes and is none of {', '.join(_TAKEN)}; got {name!r}"
+        )
+    return name
 
 
 def _source(path: str) -> GuestSource:

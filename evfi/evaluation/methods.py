@@ -64,13 +64,17 @@ class FamilyContestant:
     Args:
         predictor: the network.
         variants: the same weights predicting in other ways, by name; each adds its final frame.
+        name: what it is called, where not after its family.
     """
 
-    def __init__(self, predictor: Predictor, variants: Mapping[str, Predictor] | None = None) -> None:
+    def __init__(
+        self, predictor: Predictor, variants: Mapping[str, Predictor] | None = None, name: str | None = None
+    ) -> None:
         self._predictor = predictor
         self._variants = variants or {}
-        self.family = predictor.family
-        self._final = Method(name=self.family, label=self._predictor.label, family=self.family)
+        self.family = name or predictor.family
+        self._label = name or predictor.label
+        self._final = Method(name=self.family, label=self._label, family=self.family)
 
     @property
     def needs(self) -> Needs:
@@ -110,4 +114,4 @@ class FamilyContestant:
         return tuple(Answer(method, None, f"{NOT_PREDICTED}: {shortfall}") for method in methods)
 
     def _part(self, name: str) -> Method:
-        return Method(f"{self.family}/{name}", f"{self._predictor.label}: {name}", self.family, is_intermediate=True)
+        return Method(f"{self.family}/{name}", f"{self._label}: {name}", self.family, is_intermediate=True)

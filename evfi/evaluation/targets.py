@@ -11,6 +11,7 @@ import torch
 
 from evfi.evaluation.baselines import Baselines
 from evfi.evaluation.event_consistency import Contrasts, known_contrasts
+from evfi.evaluation.guests import checked_name
 from evfi.evaluation.measure import Measurement, measure
 from evfi.evaluation.methods import Answer, Contestant, FamilyContestant, Method
 from evfi.evaluation.options import EvaluationOptions
@@ -27,12 +28,15 @@ from evfi.samples.sample import Sample
 BASELINES_NAME = "baselines"
 
 
-def named_contestant(weights: Path | None, device: str, options: EvaluationOptions) -> tuple[str, Contestant]:
-    """The four baselines, or the network in a weights file, with its name.
+def named_contestant(
+    weights: Path | None, device: str, options: EvaluationOptions, name: str | None = None
+) -> tuple[str, Contestant]:
+    """The four baselines, or the network in a weights file, with its name (by default that of its family).
 
     Imported weights answer in each variant that their authors' programs run.
 
     Raises:
+        UserError: the name cannot stand in tables.
         MissingInputError, InputFileError: the weights are absent or damaged.
     """
     if weights is None:
@@ -41,9 +45,11 @@ def named_contestant(weights: Path | None, device: str, options: EvaluationOptio
     def loaded(**changes: Any) -> Predictor:
         return load_predictor(weights, device=device, threads=1, batch_size=options.batch_size, options=changes)
 
+    called = None if name is None else checked_name(name)
     predictor = loaded()
-    variants = {name: loaded(**changes) for name, changes in predictor.variants.items()}
-    return predictor.family, FamilyContestant(predictor, variants)
+    variants = {variant: loaded(**changes) for variant, changes in predictor.variants.items()}
+    network = FamilyContestant(predictor, variants, called)
+    return network.family, network
 
 
 @dataclass(frozen=True, eq=False, slots=True)

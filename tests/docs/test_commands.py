@@ -1,7 +1,10 @@
 """The commands of the documentation, run on a desk that has the files which they name."""
 
+import doctest
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from evfi.io.video import write_video
 from evfi.models.registry import family_named
 from evfi.models.weights import model_meta, save_weights
 from evfi.types import Events, Frames, SensorSize
-from tests.docs.commands import REPOSITORY, Command, documented
+from tests.docs.commands import REPOSITORY, Command, commands_of, documented
 from tests.workflow.conftest import snakemake
 
 SIZE = SensorSize(height=36, width=44)
@@ -27,7 +30,14 @@ MODELS = {"timelens": {"base_width": 4}, "convlstm": {"base_channels": 4}}
 STAND_INS = {"PATH": "my.aedat4", "IN": "my.aedat4", "STORE": "my.zarr", "OUT": "copy.zarr"}
 # Commands that no desk can run, each with its reason; all of them are still parsed.
 _TABLES = "needs a finished run (tests/reports/test_text_tables.py, tests/docs/test_evaluation_page.py)"
+IN_ORDER = ("docs/tutorial.md",)
+"""Pages whose commands are run one after the other: each needs what the one before has made."""
+_FINETUNED = "needs hours of training (docs/davis.md); the verbs are run by tests/docs/test_evaluation_page.py"
 NOT_RUN = {
+    "evfi evaluate results/davis_finetune/samples/test.parquet results/davis_finetune/evaluation/before    "
+    "--weights results/timelens/attention/weights.safetensors --name before": _FINETUNED,
+    "evfi table results/davis_finetune/evaluation/baselines results/davis_finetune/evaluation/before    "
+    "results/davis_finetune/evaluation/timelens": _FINETUNED,
     "evfi table results/evaluation/baselines results/evaluation/timelens --format latex": _TABLES,
     "evfi evaluate results/samples/test.parquet results/evaluation/nearest "
     "--method nearest=nearest.py:interpolate": _TABLES,
@@ -95,7 +105,11 @@ def desk(furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def with_arguments(program: str) -> list[Command]:
-    return [command for command in documented(program) if len(command.words) > 2 and command.text not in NOT_RUN]
+    return [
+        command
+        for command in documented(program)
+        if len(command.words) > 2 and command.text not in NOT_RUN and command.page not in IN_ORDER
+    ]
 
 
 @pytest.mark.parametrize("command", with_arguments("evfi"), ids=str)
@@ -106,6 +120,29 @@ def test_a_documented_command_of_evfi_runs(command: Command, desk: Path, capsys:
     assert code == 0 or (arguments[0] == "doctor" and code == 1), capsys.readouterr().err
     written = [Path(word) for word in arguments[2:3] if "." in word and not word.startswith("-")]
     assert [str(path) for path in written if not path.exists()] == []
+
+
+@pytest.mark.parametrize("page", IN_ORDER)
+def test_the_commands_of_a_tutorial_run_one_after_the_other(page: str, desk: Path) -> None:
+    commands = [command for command in commands_of((REPOSITORY / page).read_text()) if command.program == "evfi"]
+    run = [command.arguments for command in commands if len(command.words) > 2]
+    assert len(run) >= 7
+    for arguments in run:
+        assert exit_code(arguments) in ((0, 1) if arguments[0] == "doctor" else (0,)), arguments
+    for name in ("slow.mp4", "both.mp4", "events.h5"):
+        assert (desk / name).stat().st_size > 1000
+
+
+def test_the_python_page_runs_as_it_stands(desk: Path) -> None:
+    found = doctest.testfile(str(REPOSITORY / "docs" / "python.md"), module_relative=False)
+    assert found.failed == 0
+    assert found.attempted >= 10
+
+
+def test_the_reference_of_commands_is_what_the_program_says() -> None:
+    script = REPOSITORY / "scripts" / "write_cli_reference.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_command_that_is_not_run_still_stands_on_a_page() -> None:

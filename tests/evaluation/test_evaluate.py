@@ -259,6 +259,19 @@ def test_a_family_is_measured_with_all_that_it_joins(stores: Path, weights: Path
     assert {path.name for path in folder.iterdir()} == {f"{name.replace('/', '-')}.png" for name in names}
 
 
+def test_two_files_of_one_family_stand_in_one_table_by_their_names(stores: Path, weights: Path, tmp_path: Path) -> None:
+    options = EvaluationOptions(pictures_per_protocol=0, metrics=("psnr_float",))
+    for name in (None, "before"):
+        evaluate(stores / "test.parquet", tmp_path / str(name), weights=weights, name=name, options=options)
+    plain, named = (pd.read_parquet(tmp_path / name / "targets.parquet") for name in ("None", "before"))
+    assert set(named["method"]) == {name.replace("timelens", "before") for name in set(plain["method"])}
+    assert sorted(named["value"]) == sorted(plain["value"])
+    with pytest.raises(UserError, match="letters, digits"):
+        evaluate(stores / "test.parquet", tmp_path / "x", weights=weights, name="../x", options=options)
+    with pytest.raises(UserError, match="belongs to weights"):
+        evaluate(stores / "test.parquet", tmp_path / "x", name="x", options=options)
+
+
 def test_targets_that_a_family_cannot_predict_are_not_applicable(stores: Path, tmp_path: Path) -> None:
     torch.manual_seed(1)
     family = family_named("convlstm")
