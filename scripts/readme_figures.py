@@ -15,12 +15,16 @@ from evfi.samples.sample import as_rgb
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 START, END = "<!-- demo-figures -->", "<!-- /demo-figures -->"
-METHODS = ("copy", "blend", "flow", "event_integration", "timelens")
+METHODS = ("copy", "blend", "flow", "event_integration", "timelens", "convlstm")
+# Data set, protocol, skip, target, part of the targets ("": all, "common": those that every method can predict).
 SETTINGS = (
-    ("recordings", "truth", 3, "all", "recording, held-out true frames"),
-    ("septuplets", "skip", 1, "im4", "septuplets, skip 1, im4"),
-    ("septuplets", "skip", 5, "im4", "septuplets, skip 5, im4"),
+    ("recordings", "truth", 3, "all", "", "recording, held-out true frames"),
+    ("recordings", "truth", 3, "all", "common", "the same, in the middle of four frames"),
+    ("septuplets", "skip", 1, "im4", "", "septuplets, skip 1, im4"),
+    ("septuplets", "skip", 5, "im4", "", "septuplets, skip 5, im4"),
 )
+KEYS = ("dataset", "protocol", "skip", "target", "method", "metric", "averaging")
+NO_FIGURE = "n/a"
 PANELS = ("frame0", "events", "frame1", "blend", "flow", "timelens", "target")
 LABELS = {"frame0": "frame 0", "events": "events", "frame1": "frame 1", "target": "truth", "timelens": "TimeLens"}
 
@@ -44,25 +48,27 @@ def figures(results: Path) -> str:
     metrics = json.loads((results / "metrics.json").read_text())
     lines = [f"PSNR in dB (95 % interval) of one `make demo`, {date.today():%Y-%m-%d}, on 2 cores:", ""]
     lines += [f"| | {' | '.join(METHODS)} |", "|---|" + "---|" * len(METHODS)]
-    for dataset, protocol, skip, target, label in SETTINGS:
-        cells = []
-        for method in METHODS:
-            row = next(
-                row
-                for row in metrics["rows"]
-                if (row["dataset"], row["protocol"], row["skip"], row["target"], row["method"], row["metric"])
-                == (dataset, protocol, skip, target, method, "psnr_float")
-                and row["averaging"] == "sequence"
-            )
-            cells.append(f"{row['value']:.2f} ({row['low']:.1f} to {row['high']:.1f})")
-        lines.append(f"| {label} | {' | '.join(cells)} |")
+    for *setting, part, label in SETTINGS:
+        rows = [row for row in metrics.get("part_rows", ()) if row["part"] == part] if part else metrics["rows"]
+        figures = {tuple(row[key] for key in KEYS): row for row in rows}
+        cells = [cell(figures.get((*setting, method, "psnr_float", "sequence"))) for method in METHODS]
+        if set(cells) != {NO_FIGURE}:
+            lines.append(f"| {label} | {' | '.join(cells)} |")
     lines.append("")
     for goal in metrics["goals"]:
+        found = "" if goal["value"] is None else f" = **{goal['value']:+.2f} dB**"
         lines.append(
             f"- {goal['status']}: {goal['dataset']}, {goal['protocol']} {goal['skip']}, {goal['target']}: "
-            f"{goal['method']} - {goal['versus']} = **{goal['value']:+.2f} dB** (wanted {goal['minimum']:+g})"
+            f"{goal['method']} - {goal['versus']}{found} (wanted {goal['minimum']:+g})"
         )
     return "\n".join(lines)
+
+
+def cell(row: dict | None) -> str:
+    """A figure with its interval; none where a method could not predict every target that others are measured on."""
+    if row is None or row["missing"]:
+        return NO_FIGURE
+    return f"{row['value']:.2f} ({row['low']:.1f} to {row['high']:.1f})"
 
 
 def picture(results: Path) -> Image.Image:
