@@ -56,12 +56,12 @@ def compare_layers(base: int, precision: str) -> None:
     by_sample = [fold.unflatten(0, (BATCH, 4)) for fold in folds]
     by_time = [in_time_order(fold, 4) for fold in folds]
 
+    wanted = [*folds, *(parameter for layer in layers for parameter in layer.parameters())]
+
     def run(states: Callable[[ConvLSTM, torch.Tensor], torch.Tensor], inputs: list[torch.Tensor]) -> None:
         with autocast(precision):
-            total = torch.stack(
-                [states(layer, x).relu().float().mean() for layer, x in zip(layers, inputs, strict=True)]
-            )
-        total.sum().backward()
+            found = [states(layer, x) for layer, x in zip(layers, inputs, strict=True)]
+        torch.autograd.grad(found, wanted, [torch.ones_like(hidden) for hidden in found])
 
     compare(
         f"ConvLSTM layers, base {base}, {precision}",

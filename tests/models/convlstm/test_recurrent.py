@@ -130,3 +130,16 @@ def test_nothing_is_kept_between_calls() -> None:
     layer, sequence = layer_of(), sequence_of()
     assert torch.equal(layer(sequence), layer(sequence))
     assert [*layer.buffers()] == []
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_states_and_gradients_of_the_processor() -> None:
+    found: list[list[Tensor]] = []
+    for device in ("cpu", "cuda"):
+        layer = layer_of(peephole=True, dtype=torch.float64).to(device)
+        sequence = sequence_of(dtype=torch.float64).to(device).requires_grad_()
+        states = layer(sequence)
+        grads = torch.autograd.grad(states.square().sum(), [sequence, *layer.parameters()])
+        found.append([tensor.cpu() for tensor in (states, *grads)])
+    for here, there in zip(*found, strict=True):
+        torch.testing.assert_close(there, here)
