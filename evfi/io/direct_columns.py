@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec
 
 from evfi.errors import InputFileError
-from evfi.io.stores import array_of
 
 _ENTRY, _CRC_BYTES = np.dtype("<u8"), 4
 _NOT_STORED = np.iinfo(_ENTRY).max
@@ -29,30 +28,27 @@ _BLOSC_HEAD = struct.Struct("<4BIII")
 
 
 class DirectColumn:
-    """A 1-D array of a store: `rows(first, end)`.
-
-    Args:
-        group, name, path: the array, and the store's folder.
+    """A 1-D array of a store on disk: `rows(first, end)`.
 
     Attributes:
         chunk: rows that are decoded at once.
         dtype: of the values.
 
     Raises:
-        InputFileError: the array is absent, or encoded in another way than docs/formats.md says.
+        InputFileError: the array is encoded in another way than docs/formats.md says.
     """
 
-    def __init__(self, group: zarr.Group, name: str, path: Path) -> None:
-        array = array_of(group, name, path)
-        self._folder = path / name / "c"
-        self._name = f"{path}/{name}"
+    def __init__(self, array: zarr.Array) -> None:
+        place: Any = array.store_path
+        folder = Path(place.store.root) / place.path
+        self._folder, self._name = folder / "c", str(folder)
         self.dtype, self.length = np.dtype(array.dtype), array.shape[0]
         self._fill = np.asarray(array.fill_value, self.dtype)
         self.chunk = array.chunks[0]
         self._chunks_a_file = array.shards[0] // self.chunk if array.shards else None
         self._indices: dict[int, NDArray[np.uint64]] = {}
-        metadata: Any = array.metadata
-        if not _is_ours(metadata.codecs):
+        if not is_direct(array):
+            metadata: Any = array.metadata
             raise InputFileError(
                 f"{self._name} is encoded by {metadata.codecs}, expected Blosc in shards as evfi writes it: make the "
                 "store again"
@@ -115,7 +111,12 @@ class DirectColumn:
             os.close(descriptor)
 
 
-def _is_ours(codecs: Sequence[Any]) -> bool:
+def is_direct(array: zarr.Array) -> bool:
+    """Whether it is a column, encoded as docs/formats.md says."""
+    metadata: Any = array.metadata
+    codecs: Sequence[Any] = metadata.codecs
+    if array.ndim != 1:
+        return False
     if len(codecs) == 1 and isinstance(codecs[0], ShardingCodec):
         index = [type(codec) for codec in codecs[0].index_codecs]
         if index != [BytesCodec, Crc32cCodec] or codecs[0].index_location.value != "end":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evfi.errors import UserError
 from evfi.io.direct_columns import DirectColumn
-from evfi.io.stores import ColumnWriter
+from evfi.io.stores import ColumnWriter, array_of
 from evfi.types import Events, SensorSize
 
 NAMES = ("x", "y", "t", "p")
@@ -64,7 +64,7 @@ class EventColumns:
     """Reads rows of the group `events` of a store. Decoded blocks are kept in a cache of the process (64 MB)."""
 
     def __init__(self, group: zarr.Group, path: Path) -> None:
-        self._columns = [DirectColumn(group, f"events/{name}", path) for name in NAMES]
+        self._columns = [DirectColumn(array_of(group, f"events/{name}", path)) for name in NAMES]
         self._block_rows = self._columns[0].chunk
         self._number = next(_reader_numbers)
 

@@ -7,6 +7,7 @@ only functions of inputs and options, so that equal runs write equal bytes.
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from zarr.errors import NodeNotFoundError
 
 from evfi.errors import InputFileError, MissingInputError
 from evfi.io.atomic import writing
+from evfi.io.direct_columns import DirectColumn, is_direct
 from evfi.io.store_files import REST, digests_of_files
 from evfi.provenance import canonical_json, write_json
 
@@ -232,8 +234,9 @@ def digest_rows(array: zarr.Array) -> str:
     chunk = array.chunks[0]
     row_bytes = max(1, dtype.itemsize * math.prod(array.shape[1:]))
     step = max(1, _DIGEST_BYTES // (row_bytes * chunk)) * chunk
+    decoded = DirectColumn(array).rows if is_direct(array) else partial(read_rows, array)
     for first in range(0, array.shape[0], step):
-        rows = read_rows(array, first, min(first + step, array.shape[0]))
+        rows = decoded(first, min(first + step, array.shape[0]))
         total.update(np.ascontiguousarray(rows.astype(dtype, copy=False)).data)
     return total.hexdigest()
 

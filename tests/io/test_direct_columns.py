@@ -12,7 +12,7 @@ from zarr.codecs import BloscCodec, GzipCodec
 from evfi.errors import InputFileError
 from evfi.io import stores
 from evfi.io.direct_columns import DirectColumn
-from evfi.io.stores import create_group, read_rows, write_column
+from evfi.io.stores import array_of, create_group, read_rows, write_column
 
 CHUNK, SHARD = 16, 64
 
@@ -26,7 +26,7 @@ def small(monkeypatch):
 def column(path: Path, values: np.ndarray) -> tuple[DirectColumn, zarr.Array]:
     group = create_group(path)
     write_column(group, "c", values)
-    return DirectColumn(group, "c", path), group["c"]
+    return DirectColumn(array_of(group, "c", path)), group["c"]
 
 
 @pytest.mark.usefixtures("small")
@@ -90,4 +90,4 @@ def test_an_array_of_another_encoding_is_refused(tmp_path):
     for name, codecs in (("gzip", GzipCodec()), ("two", [BloscCodec(), GzipCodec()])):
         group.create_array(name, shape=(10,), dtype="i8", chunks=(10,), compressors=codecs)
         with pytest.raises(InputFileError, match=rf"s\.zarr/{name} is encoded by .* expected Blosc"):
-            DirectColumn(group, name, tmp_path / "s.zarr")
+            DirectColumn(array_of(group, name, tmp_path / "s.zarr"))
