@@ -66,7 +66,7 @@ def interpolate_pair(
     for k, tau in enumerate(map(np.float32, taus)):
         splat(planes01, planes10, trust0, trust1, tau, sums)
         _fill(sums[1:-1, 1:-1])
-        kernels.sampling(sums[1:-1, 1:-1], flow01, flow10, tau, places, share1)
+        kernels.sampling(sums, flow01, flow10, tau, places, share1)
         _sample(image0, places[:2], samples[0])
         _sample(image1, places[2:], samples[1])
         sample0, sample1 = samples[0].reshape(channels), samples[1].reshape(channels)

@@ -144,11 +144,10 @@ def mean_motion(sums):
 def sampling(sums, flow01, flow10, tau, places, share1):
     """Where each pixel of the frame at tau lies in both frames, into places, and the share of frame 1, into share1.
 
-    sums (H, W, C): splatted motion without holes. places (4, H, W): x and y in frame 0, x and y in frame
-    1; share1 (H, W). Row by row in loops that compile to SIMD,
-    apart from the one that looks flows up.
+    sums (H + 2, W + 2, 4): splatted motion without holes, with its margin. places (4, H, W): x and y in frame 0, x and
+    y in frame 1; share1 (H, W). Row by row in loops that compile to SIMD, apart from the one that looks flows up.
     """
-    height, width = sums.shape[:2]
+    height, width = share1.shape
     rest = np.float32(1) - tau
     move, found0, found1 = (
         np.empty((2, width), np.float32),
@@ -157,9 +156,7 @@ def sampling(sums, flow01, flow10, tau, places, share1):
     )
     nearest0, nearest1 = np.empty(width, np.int32), np.empty(width, np.int32)
     for y in range(height):
-        for x in range(width):
-            weight = sums[y, x, 2]
-            move[0, x], move[1, x] = sums[y, x, 0] / weight, sums[y, x, 1] / weight
+        _divide(sums[y + 1].reshape(-1)[4:], move)
         _place(move, y, -tau, height, places[0, y], places[1, y], nearest0)
         _place(move, y, rest, height, places[2, y], places[3, y], nearest1)
         _look_up(flow01, nearest0, np.float32(1), found0)
@@ -168,6 +165,18 @@ def sampling(sums, flow01, flow10, tau, places, share1):
         _weigh(places[2, y], places[3, y], height, move, tau, found1)
         for x in range(width):
             share1[y, x] = found1[0, x] / (found0[0, x] + found1[0, x])
+
+
+@_dividing
+def _divide(row, move):
+    """Means (2, W) of a row of splatted sums, flat. Two loops with steps of four in sight: both compile to SIMD."""
+    dx, dy = move[0], move[1]
+    for x in range(dx.size):
+        cell = np.uint64(4) * np.uint64(x)
+        dx[x], dy[x] = row[cell], row[cell + np.uint64(1)]
+    for x in range(dx.size):
+        weight = row[np.uint64(4) * np.uint64(x) + np.uint64(2)]
+        dx[x], dy[x] = dx[x] / weight, dy[x] / weight
 
 
 @njit(cache=True, nogil=True)
