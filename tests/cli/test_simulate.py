@@ -115,6 +115,24 @@ def test_bad_input_is_one_line_with_exit_code_2_and_leaves_nothing(bad, ending, 
     assert list(tmp_path.iterdir()) == [source]
 
 
+@pytest.mark.parametrize("ending", [".npz", ".zarr", ".h5", ".aedat4"])
+def test_an_unreadable_frame_in_the_middle_of_a_store_is_one_line_and_leaves_nothing(ending, tmp_path, capsys):
+    images = list(np.random.default_rng(0).integers(0, 256, (5, 8, 10), dtype=np.uint8))
+    source = tmp_path / "made" / "s.zarr"
+    assert run(capsys, folder_of(images, tmp_path / "in"), source, "--preset", "esim_py")[0] == 0
+    (shard,) = (source / "frames" / "image" / "c").rglob("0/0/0")
+    data = bytearray(shard.read_bytes())
+    # five frames lie one after the other, and the index behind them
+    data[2 * len(data) // 5 : 3 * len(data) // 5] = bytes(3 * len(data) // 5 - 2 * len(data) // 5)
+    shard.write_bytes(data)
+    code, out, err = run(capsys, source, tmp_path / f"e{ending}", "--preset", "esim_py")
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1
+    assert "s.zarr" in err
+    assert "is damaged" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "made"]
+
+
 @pytest.mark.parametrize("name", ["--contrast-pos", "--contrast-neg"])
 @pytest.mark.parametrize("value", [0, -0.2])
 def test_a_threshold_that_is_not_positive_is_one_line(name, value, tmp_path, capsys):
