@@ -1,5 +1,7 @@
 """`evfi train`: one stage of one family."""
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -21,19 +23,25 @@ def run(
         list[str] | None, typer.Option(metavar="STAGE=FILE", help="Weights of a stage it starts from; repeatable.")
     ] = None,
     options: OptionsJson = "",
+    ranks: Annotated[
+        int,
+        typer.Option(min=1, help="Processes that share each batch, one on each GPU; under srun: its tasks."),
+    ] = 1,
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; the result does not depend on them.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
     checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Time between checkpoints.")] = 60,
     max_seconds: Annotated[float, typer.Option(min=0, help="Time budget; used up: saved, exit 75. 0 = none.")] = 0,
-) -> None:
+) -> int:
     """Train a stage, or go on with it where it was stopped.
 
     Example: `evfi train timelens synthesis --index train.parquet --out synthesis --state state`
     """
     from evfi.models.registry import family_named
     from evfi.training.fingerprint import stage_fingerprint
+    from evfi.training.launch import launched
     from evfi.training.loop import train_stage
     from evfi.training.options import Runtime
+    from evfi.training.ranks import ALONE, check_ranks, device_of_rank, joined, ranks_told
 
     chosen = family_named(family)
     manifest = chosen.stage(stage)
@@ -49,16 +57,28 @@ def run(
             raise MissingInputError(f"no file {path}: make it first (`evfi index`, or the stage that it comes from)")
     recipe.check_files()
     fingerprint = stage_fingerprint(chosen, manifest, model, recipe, index, starts)
-    train_stage(
-        chosen,
-        manifest,
-        index=index,
-        starts=starts,
-        model_options=model,
-        recipe=recipe,
-        runtime=Runtime(workers=workers, device=device, checkpoint_seconds=checkpoint_seconds),
-        state_dir=state / f"{family}-{stage}-{fingerprint[:16]}",
-        out=out,
-        fingerprint=fingerprint,
-        max_seconds=max_seconds or None,
-    )
+    rank = ranks_told(ranks)
+    if ranks > 1 and rank is None:
+        check_ranks(ranks, recipe.batch_size, chosen.build(model), manifest.trains, device)  # once, not in each rank
+        return launched(sys.argv[1:], ranks)
+    with nullcontext(ALONE) if rank is None else joined(rank, ranks, device, state) as together:
+        train_stage(
+            chosen,
+            manifest,
+            index=index,
+            starts=starts,
+            model_options=model,
+            recipe=recipe,
+            runtime=Runtime(
+                workers=workers,
+                device=device if rank is None else device_of_rank(device, rank),
+                ranks=ranks,
+                checkpoint_seconds=checkpoint_seconds,
+            ),
+            state_dir=state / f"{family}-{stage}-{fingerprint[:16]}",
+            out=out,
+            fingerprint=fingerprint,
+            max_seconds=max_seconds or None,
+            ranks=together,
+        )
+    return 0

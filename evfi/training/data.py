@@ -22,6 +22,7 @@ from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
 from evfi.samples.tails import without_tails
 from evfi.training.options import Runtime
+from evfi.training.ranks import ALONE, Ranks
 from evfi.training.sampler import Draws, DrawsApart, StepBatches, draws_of_step
 
 _PREFETCHED = 4
@@ -106,13 +107,13 @@ class StageData:
         apart = len(groups) > 1
         self.draws = DrawsApart(groups, recipe.seed, recipe.batch_size) if apart else Draws(self.training, recipe.seed)
 
-    def batches(self, start: int, end: int, runtime: Runtime) -> Iterator[Batch]:
-        """The batches of the steps [start, end), the same whatever the runtime.
+    def batches(self, start: int, end: int, runtime: Runtime, ranks: Ranks = ALONE) -> Iterator[Batch]:
+        """This rank's part of the batches of the steps [start, end), the same whatever the runtime.
 
         Raises:
             EvfiError: a sample cannot be read, or a worker died.
         """
-        loader = self._loader(start, end, runtime)
+        loader = self._loader(start, end, runtime, ranks)
         try:
             for batch in loader:
                 if isinstance(batch, EvfiError):
@@ -128,11 +129,11 @@ class StageData:
                 "goes on from the last checkpoint"
             ) from error
 
-    def _loader(self, start: int, end: int, runtime: Runtime) -> "DataLoader[Batch | EvfiError]":
+    def _loader(self, start: int, end: int, runtime: Runtime, ranks: Ranks) -> "DataLoader[Batch | EvfiError]":
         workers = runtime.workers
         return DataLoader(
             DrawnSamples(self.reader, self.draws, self.recipe, self.family),
-            batch_sampler=StepBatches(start, end, self.recipe.batch_size),
+            batch_sampler=StepBatches(start, end, self.recipe.batch_size, ranks),
             collate_fn=Collation(self.family),
             num_workers=workers,
             # OpenMP, OpenCV and zarr threads do not survive fork.

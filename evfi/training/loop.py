@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
@@ -26,6 +27,7 @@ from evfi.training.ahead import with_beforehand
 from evfi.training.export import JOURNAL, PICTURES, export, input_digests, run_facts
 from evfi.training.interruption import Interruption
 from evfi.training.options import Runtime
+from evfi.training.ranks import ALONE, Ranks
 from evfi.training.schedule import learning_rate
 from evfi.training.state import Training, begun
 from evfi.training.validation import validate
@@ -47,6 +49,7 @@ def train_stage(
     out: Path,
     fingerprint: str,
     max_seconds: float | None = None,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Any]:
     """Train one stage, or go on with it where an earlier run stopped, and write its output folder.
 
@@ -60,9 +63,10 @@ def train_stage(
         out: folder for weights.safetensors, run.json, metrics.jsonl and validation/; written whole at the end.
         fingerprint: of everything that decides the result; a state of another fingerprint is refused.
         max_seconds: stop after the step that uses it up; at least one step is made.
+        ranks: of the processes that call this together with the same arguments; the first one alone writes.
 
     Returns:
-        The content of run.json.
+        The content of run.json; of the other ranks nothing.
 
     Raises:
         TimeBudgetUsed: the budget is used up, or SIGTERM arrived; the state is saved.
@@ -70,20 +74,30 @@ def train_stage(
         CheckFailed: loss or gradient is not finite; the last checkpoint is from before.
         UserError, MissingInputError, InputFileError, OutputError: as their messages say.
     """
+
+    def begun_together() -> Training:
+        ranks.wait()  # for the first one's lock: only then do the checkpoints stand still
+        return begun(
+            family,
+            stage,
+            index=index,
+            starts=starts,
+            model_options=model_options,
+            recipe=recipe,
+            runtime=runtime,
+            ranks=ranks,
+            state_dir=state_dir,
+            fingerprint=fingerprint,
+        )
+
+    if not ranks.is_first:
+        with intra_op_threads(recipe.threads), Interruption(max_seconds) as interruption:
+            _train(begun_together(), interruption)
+        return {}
     with locked(state_dir):
         with writing(out) as partial, intra_op_threads(recipe.threads), Interruption(max_seconds) as interruption:
             state_dir.mkdir(parents=True, exist_ok=True)
-            training = begun(
-                family,
-                stage,
-                index=index,
-                starts=starts,
-                model_options=model_options,
-                recipe=recipe,
-                runtime=runtime,
-                state_dir=state_dir,
-                fingerprint=fingerprint,
-            )
+            training = begun_together()
             inputs = input_digests(index, starts, recipe)
             _train(training, interruption)
             facts = {**training.facts(), "validation": _first_and_last(training)}
@@ -98,11 +112,11 @@ def train_stage(
 
 def _train(training: Training, interruption: Interruption) -> None:
     """Step by step to the end, or until interrupted."""
-    recipe, total = training.recipe, training.total
-    if training.step == 0:
+    recipe, total, ranks = training.recipe, training.total, training.ranks
+    if training.step == 0 and ranks.is_first:
         _validate(training)
     batches = with_beforehand(
-        training.data.batches(training.step, total, training.runtime),
+        training.data.batches(training.step, total, training.runtime, ranks),
         training.objective,
         device=training.device,
         precision=recipe.precision,
@@ -117,14 +131,15 @@ def _train(training: Training, interruption: Interruption) -> None:
             training.average.update(training.step)
         finished = training.step == total
         training.means.add({**values, "data_s": arrived - ready, "step_s": time.monotonic() - arrived})
-        if training.step % recipe.journal_every == 0 or finished:
-            _note_means(training)
-        if training.step % recipe.validation_every == 0 or finished:
-            _validate(training)
-        stop = interruption.wanted and not finished
-        if stop or finished or time.monotonic() - saved >= training.runtime.checkpoint_seconds:
-            training.save()
-            saved = time.monotonic()
+        stop = ranks.any(interruption.wanted) and not finished
+        if ranks.is_first:
+            if training.step % recipe.journal_every == 0 or finished:
+                _note_means(training)
+            if training.step % recipe.validation_every == 0 or finished:
+                _validate(training)
+            if stop or finished or time.monotonic() - saved >= training.runtime.checkpoint_seconds:
+                training.save()
+                saved = time.monotonic()
         if stop:
             raise interruption.error(training.step, total)
         ready = time.monotonic()
@@ -139,17 +154,20 @@ def _updated(training: Training, batch: Batch, beforehand: Any) -> dict[str, flo
     for group in training.optimizer.param_groups:
         group["lr"] = rate
     with autocast(training.device, recipe.precision):
-        result: StageLoss = training.objective(batch, beforehand)
-    loss = _finite(training, "loss", result.total)
+        result: StageLoss = training.shared(batch, beforehand)
+    weight = training.ranks.weight(recipe.batch_size)
+    told = torch.stack([result.total.detach(), *result.parts.values()]).float() * weight
+    total, *parts = training.ranks.mean(told)
+    loss = _finite(training, "loss", total)
     training.optimizer.zero_grad(set_to_none=True)
-    result.total.backward()
+    (result.total * weight).backward()
     norm = get_total_norm([parameter.grad for parameter in training.parameters if parameter.grad is not None])
     grad_norm = _finite(training, "gradient", norm)
     if recipe.grad_clip is not None:
         clip_grads_with_norm_(training.parameters, recipe.grad_clip, norm)
     training.optimizer.step()
-    parts = {f"parts/{name}": float(value) for name, value in result.parts.items()}
-    return {"loss": loss, "grad_norm": grad_norm, **parts}
+    named = {f"parts/{name}": float(value) for name, value in zip(result.parts, parts, strict=True)}
+    return {"loss": loss, "grad_norm": grad_norm, **named}
 
 
 def _finite(training: Training, what: str, value: Tensor) -> float:

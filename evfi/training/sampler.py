@@ -9,6 +9,7 @@ from torch.utils.data import Sampler
 
 from evfi.errors import UserError
 from evfi.provenance import item_seed
+from evfi.training.ranks import ALONE, Ranks
 
 
 class Draws:
@@ -68,14 +69,14 @@ class DrawsApart(Draws):
 
 
 class StepBatches(Sampler[list[int]]):
-    """Draw numbers of the steps [start, end): step s takes the draws [s * batch, (s + 1) * batch)."""
+    """Draw numbers of the steps [start, end): step s takes the draws [s * batch, (s + 1) * batch), a rank its part."""
 
-    def __init__(self, start: int, end: int, batch_size: int) -> None:
-        self.start, self.end, self.batch_size = start, end, batch_size
+    def __init__(self, start: int, end: int, batch_size: int, ranks: Ranks = ALONE) -> None:
+        self.start, self.end, self.batch_size, self.ranks = start, end, batch_size, ranks
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in range(self.start, self.end):
-            yield draws_of_step(step, self.batch_size)
+            yield self.ranks.part(draws_of_step(step, self.batch_size))
 
     def __len__(self) -> int:
         return self.end - self.start

@@ -20,6 +20,7 @@ from evfi.training.data import StageData
 from evfi.training.export import JOURNAL
 from evfi.training.journal import Journal, Means
 from evfi.training.options import Runtime
+from evfi.training.ranks import Ranks, check_ranks, with_shared_norms
 from evfi.training.start import model_at_start, trained_state
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Training:
-    """`step` counts the steps done of `total`; `objective` is model and loss as one module.
+    """`step` counts the steps done of `total`; `objective` is model and loss as one module, `shared` the same with
+    gradients averaged over the ranks.
 
     `trained` are the tensors of the stage's own modules by full name, `parameters` those of them with gradients;
     `average` follows them where the recipe asks for it.
@@ -36,10 +38,12 @@ class Training:
     label: str
     recipe: Recipe
     runtime: Runtime
+    ranks: Ranks
     device: torch.device
     data: StageData
     model: nn.Module
     objective: StageObjective
+    shared: nn.Module
     trained: dict[str, Tensor]
     parameters: list[nn.Parameter]
     optimizer: torch.optim.Adam
@@ -67,8 +71,9 @@ class Training:
     def resume(self) -> None:
         """Go to the newest checkpoint, or stay at step 0; the journal is rewound to it."""
         state = self.checkpoints.load()
+        if self.ranks.is_first:
+            self.journal.rewind(-1 if state is None else int(state["step"]))
         if state is None:
-            self.journal.rewind(-1)
             return
         with torch.no_grad():
             for name, tensor in self.trained.items():
@@ -81,7 +86,6 @@ class Training:
         if self.device.type == "cuda":
             torch.cuda.set_rng_state_all(state["cuda_rng"])
         self.step = int(state["step"])
-        self.journal.rewind(self.step)
         log.info("%s: going on at step %d of %d", self.label, self.step, self.total)
 
     def facts(self) -> dict[str, Any]:
@@ -109,6 +113,7 @@ def begun(
     model_options: Options,
     recipe: Recipe,
     runtime: Runtime,
+    ranks: Ranks,
     state_dir: Path,
     fingerprint: str,
 ) -> Training:
@@ -117,15 +122,20 @@ def begun(
     data = StageData(index, family, recipe)
     model = model_at_start(family, stage, model_options, starts, recipe.seed).to(device)
     model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    check_ranks(ranks.count, recipe.batch_size, model, stage.trains, runtime.device)
+    model = with_shared_norms(model, stage.trains, ranks)
+    objective = family.objective(stage, model, recipe).to(device)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     training = Training(
         label=f"{family.name} {stage.name}",
         recipe=recipe,
         runtime=runtime,
+        ranks=ranks,
         device=device,
         data=data,
         model=model,
-        objective=family.objective(stage, model, recipe).to(device),
+        objective=objective,
+        shared=ranks.shared(objective),
         trained=trained_state(model, stage.trains),
         parameters=parameters,
         optimizer=torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True),

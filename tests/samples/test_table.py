@@ -81,4 +81,4 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         command = [sys.executable, "-c", PROGRAM, str(tmp_path / "a.parquet"), str(clips)]
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
         peaks.append(json.loads(done.stdout) / 1000)
-    assert peaks[1] - peaks[0] < 25  # all rows at once, as dicts: 130: measured below 100
+    assert peaks[1] - peaks[0] < 25  # all rows at once, as dicts: 130

@@ -182,8 +182,8 @@ def stage_options(wildcards):
 
 
 def stage_threads(wildcards):
-    """The recipe's number of intra-op threads, which is part of the result."""
-    return CONFIG.recipe(wildcards.family, wildcards.stage).threads
+    """The recipe's number of intra-op threads, which is part of the result, for each rank."""
+    return CONFIG.recipe(wildcards.family, wildcards.stage).threads * CONFIG.runtime.ranks
 
 
 def final_weights(method):

@@ -27,6 +27,9 @@ rule train_stage:
         loader_workers=CONFIG.runtime.workers,
         checkpoint_seconds=CONFIG.runtime.checkpoint_seconds,
         device=CONFIG.runtime.device,
+        ranks=CONFIG.runtime.ranks,
+        # What starts the ranks where they are on several machines, such as "srun -N 2 -n 8"; nothing: the verb does.
+        launcher="",
         max_seconds=0,
     params:
         out=subpath(output.run, parent=True),
@@ -36,9 +39,9 @@ rule train_stage:
         algo=ALGO_VERSIONS["training"],
     shell:
         """
-        evfi train {wildcards.family} {wildcards.stage} --index {input.index:q} \
+        {resources.launcher} evfi train {wildcards.family} {wildcards.stage} --index {input.index:q} \
             --out {params.out:q} --state {params.state:q} \
             --options {params.options:q} {params.starts:q} --workers {resources.loader_workers} \
-            --checkpoint-seconds {resources.checkpoint_seconds} --device {resources.device} \
+            --checkpoint-seconds {resources.checkpoint_seconds} --device {resources.device} --ranks {resources.ranks} \
             --max-seconds {resources.max_seconds} 2>&1 | tee {log}
         """
