@@ -1,5 +1,6 @@
 """What the workflow would do: dry runs only."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,9 @@ def test_vimeo90k_at_full_size_stays_far_below_2000_jobs(tmp_path: Path) -> None
     tree = {"root": "vimeo90k", **lists, "receipt": None, "train_clips": 64612, "test_clips": 7824, "shard_size": 256}
     path = tmp_path / "full.yaml"
     path.write_text(yaml.safe_dump({"demo": None, "septuplets": tree, "recordings": None, "threshold_sweep": {}}))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     plan = planned(tmp_path, "--configfile", str(path))
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 30  # measured: see docs/scaling.md
     assert plan["sweep_thresholds"] == 2
     assert plan["simulate"] == 253 + 31
     assert sum(plan.values()) < 2000

@@ -1,8 +1,4 @@
-"""The smoke run on a real Slurm (scripts/slurm_cluster), its training jobs ended in each way that a cluster knows.
-
-Not in .ci/run yet: when `scontrol` once gave no answer for 10 s (a stopped controller), the Slurm plugin turned to
-`sacct`, which a cluster without accounting does not have, and waited for ever. Outputs were right as far as they went.
-"""
+"""The smoke run on a real Slurm (scripts/slurm_cluster), its training jobs ended in each way that a cluster knows."""
 
 import os
 import re
@@ -17,13 +13,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from safetensors.torch import load_file
 
+from tests.training.conftest import tiny_index
+from tests.training.test_ranks import command, trained
 from tests.workflow.conftest import REPOSITORY, SMOKE, environment, snakemake
 from tests.workflow.test_kills import digests
 
 pytestmark = pytest.mark.slurm
 
 CLUSTER = str(REPOSITORY / "scripts" / "slurm_cluster")
+OWN_SACCT = Path("/run/evfi-slurm/bin")
 PROFILES = REPOSITORY / "workflow" / "profiles"
 USED = "Using workflow specific profile"
 # Long enough to be caught half-way, with a checkpoint after each step.
@@ -69,6 +69,12 @@ def local(longer: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = snakemake(folder, *longer)
     assert done.returncode == 0, done.stdout[-3000:]
     return folder / "results/smoke"
+
+
+def on_cluster() -> dict[str, str]:
+    """The environment with the cluster's own sacct, to which the plugin turns when scontrol is late."""
+    here = environment()
+    return {**here, "PATH": f"{OWN_SACCT}{os.pathsep}{here['PATH']}"}
 
 
 def slurm(*command: str) -> str:
@@ -137,11 +143,11 @@ def test_trainings_preempted_timed_out_cancelled_and_killed_end_as_an_undisturbe
     cluster: None, local: Path, longer: list[str], tmp_path: Path
 ) -> None:
     results, log = tmp_path / "results/smoke", tmp_path / "run.log"
-    command = [sys.executable, str(REPOSITORY / "scripts" / "run_snakemake.py")]
+    call = [sys.executable, str(REPOSITORY / "scripts" / "run_snakemake.py")]
     # gpu=1: one training at a time, so that no other is preempted with the one that is meant
-    command += ["--workflow-profile", str(PROFILES / "slurm-ci"), *longer, "--resources", "gpu=1"]
+    call += ["--workflow-profile", str(PROFILES / "slurm-ci"), *longer, "--resources", "gpu=1"]
     with log.open("w") as file:
-        run = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=file, stderr=subprocess.STDOUT)
+        run = subprocess.Popen(call, cwd=tmp_path, env=on_cluster(), stdout=file, stderr=subprocess.STDOUT)
     try:
         jobs = disturbed(run, results)
         assert run.wait(600) == 0, log.read_text()[-5000:]
@@ -162,6 +168,42 @@ def test_trainings_preempted_timed_out_cancelled_and_killed_end_as_an_undisturbe
         *("demo_data", "blocks_train", "blocks_test", "ingest", "simulate"),
         *("index", "train_stage", "evaluate", "sweep_thresholds", "report"),
     }
+
+
+def test_a_run_whose_scontrol_is_silent_once_still_ends(cluster: None, tmp_path: Path) -> None:
+    """Then the plugin asks sacct, which has nothing to say on a cluster without accounting: it waited for ever."""
+    silent = tmp_path / "bin/scontrol"
+    silent.parent.mkdir()
+    silent.write_text("#!/bin/sh\nexit 1\n")
+    silent.chmod(0o755)
+    there = on_cluster()
+    call = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--workflow-profile"]
+    done = subprocess.run(
+        [*call, str(PROFILES / "slurm-ci"), *SMOKE, "--", "results/smoke/lists/test-00000.txt"],
+        cwd=tmp_path,
+        env={**there, "PATH": f"{silent.parent}{os.pathsep}{there['PATH']}"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "Falling back to 'sacct'" in done.stdout
+    assert (tmp_path / "results/smoke/lists/test-00000.txt").is_file()
+
+
+def test_ranks_on_two_nodes_under_srun_give_the_weights_of_one(cluster: None, tmp_path: Path) -> None:
+    index = tiny_index(tmp_path / "data")
+    one = trained("timelens", index, tmp_path / "one", "--workers", "0")
+    arguments = command("timelens", index, tmp_path / "two", "--workers", "0", "--ranks", "2")
+    log = tmp_path / "two.log"
+    with log.open("w") as file:
+        srun = ["srun", "-p", "cpu", "-N", "2", "-n", "2", "-c", "1", "--mem=1500", "-t", "5"]
+        done = subprocess.run([*srun, *arguments], env=environment(), stderr=file, timeout=400, check=False)
+    assert done.returncode == 0, log.read_text()[-3000:]
+    two = load_file(tmp_path / "two/out/weights.safetensors")
+    assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-6
 
 
 def test_the_profile_for_clusters_plans_the_full_size_run(cluster: None, tmp_path: Path) -> None:
