@@ -67,6 +67,10 @@ def outputs_of(config: Config) -> Iterator[Output]:
     for method in ("baselines", *config.families):
         folder = results / "evaluation" / method
         yield Output("evaluate", method, (folder / "evaluation.json",), folder, logs / f"evaluate/{method}.log")
+        if config.threshold_sweep is not None:
+            sweep = results / "thresholds" / method
+            log = logs / f"sweep_thresholds/{method}.log"
+            yield Output("sweep_thresholds", method, (sweep / "thresholds.json",), sweep, log)
     yield Output("report", "report", (results / "report.html",), results / "report.html", logs / "report.log")
 
 
