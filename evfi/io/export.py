@@ -1,7 +1,7 @@
 """From a recording to a file that other programs read; what does not survive is named."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 
 from evfi.errors import MissingInputError, UserError
 from evfi.io.opening import opened
-from evfi.io.recording import Recording
+from evfi.io.recording import FrameStream, Recording
 from evfi.io.recording_pieces import event_pieces, pieces_in_time_order
 from evfi.io.sinks.formats import FORMATS, Feature, features_of, format_for
 from evfi.io.sinks.hs_ergb import EVENTS_FOLDER, IMAGES_FOLDER, TIMES_FILE
@@ -25,7 +25,7 @@ _NOT_FACTS = ("schema", "version", "sensor_size")
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written: events and frames that were handed to the format, and what of them and else it cannot keep."""
+    """What was written: events and frames that the format took, and what it could not keep."""
 
     out: Path
     format: str
@@ -64,6 +64,8 @@ def export(source: Path, out: Path) -> Exported:
             sink.add_facts(facts_of(recording))
             with_frames = Feature.FRAMES in chosen.keeps or chosen.needs_frames
             pieces = pieces_in_time_order(recording) if with_frames else event_pieces(recording)
+            if Feature.EVENTS in chosen.keeps and Feature.OUTER_EVENTS not in chosen.keeps and recording.frames:
+                pieces = _between_frames(pieces, recording.frames)
             counts = _write(pieces, sink, out.name)
         lost = _named(features_of(recording) - chosen.keeps, recording)
     return Exported(out, chosen.name, counts["events"], counts["frames"], lost)
@@ -96,6 +98,16 @@ def _write(pieces: Iterable[Events | Frames], sink: Sink, name: str) -> Counter[
             sink.add_frames(piece)
             counts["frames"] += len(piece)
     return counts
+
+
+def _between_frames(pieces: Iterable[Events | Frames], frames: FrameStream) -> Iterator[Events | Frames]:
+    """Without the events up to the first and after the last frame: a format cut at frames has no file for them."""
+    first_us, last_us = int(frames.t_us[0]), int(frames.t_us[-1])
+    for piece in pieces:
+        if not isinstance(piece, Events):
+            yield piece
+        elif len(inside := piece.take((piece.t > first_us) & (piece.t <= last_us))):
+            yield inside
 
 
 def _named(lost: set[Feature], recording: Recording) -> tuple[str, ...]:

@@ -134,6 +134,7 @@ def test_an_hs_ergb_folder_keeps_images_and_the_events_between_them(recording, t
             loaded.append({name: data[name] for name in "xytp"})
         assert ((loaded[-1]["t"] > t_us[number - 1]) & (loaded[-1]["t"] <= t_us[number])).all()
     between = (events.t > t_us[0]) & (events.t <= t_us[-1])
+    assert done.events == between.sum()
     for name in "xytp":
         joined = np.concatenate([each[name] for each in loaded])
         np.testing.assert_array_equal(joined, getattr(events, name)[between])
