@@ -1,6 +1,6 @@
-"""TimeLens' fast paths against the plain fp32 NCHW module of the same weights: ratios of one run, one thread.
+"""TimeLens' fast paths against the plain fp32 NCHW module of the same weights: ratios of CPU time, one run, one thread.
 
-Example: python scripts/bench_timelens.py results   (the folder of a finished `make demo`)
+Example: python scripts/bench_timelens.py results --part networks   (results: the folder of a finished `make demo`)
 Without a folder fresh weights of width 8 run, and what needs the demo's weights and samples is left out.
 """
 
@@ -11,8 +11,10 @@ from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import argparse
 import json
 from collections.abc import Sequence
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -36,51 +38,65 @@ from evfi.types import Events, SensorSize
 
 SIZE = SensorSize(height=256, width=448)
 FAMILY = family_named("timelens")
+PARTS = ("networks", "preparation", "tables", "waiting")
+WEIGHTS = Path("timelens/attention/weights.safetensors")
 TARGETS_A_TABLE = 12
 STEPS, WORKERS, START_UP = 120, 2, 20
 
 
 def main() -> int:
     """Print one line a comparison."""
-    results = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, nargs="?")
+    parser.add_argument("--part", choices=PARTS, action="append", help="repeatable; default: all")
+    given = parser.parse_args()
     print_machine()
     print(precision_note("bf16", torch.device("cpu")) or "bf16 instructions: there")
     torch.set_num_threads(1)
-    sample = _sample(np.random.default_rng(2026), 300_000)
-    weights = None if results is None else results / "timelens/attention/weights.safetensors"
-    _networks(sample, weights)
-    compare(
-        "sample preparation, 300 k events, 448x256, against eight corners by index_add",
-        lambda: _prepared(sample.events),
-        lambda: _prepared_plainly(sample.events),
-    )
-    if results is None or weights is None:
-        print("bf16 on the demo's targets, and waiting for samples: not measured, name the folder of a finished demo")
+    parts, results = given.part or PARTS, given.results
+    if "networks" in parts:
+        _networks(None if results is None else results / WEIGHTS)
+    if "preparation" in parts:
+        events = _sample(np.random.default_rng(2026), 300_000).events
+        compare(
+            "sample preparation, 300 k events, 448x256, against eight corners by index_add",
+            lambda: _prepared(events),
+            lambda: _prepared_plainly(events),
+            process_time,
+        )
+    if results is None:
+        print("tables and waiting: not measured, name the folder of a finished demo")
         return 0
-    _tables(weights, results / "samples/test.parquet")
-    _waiting(results)
+    if "tables" in parts:
+        _tables(results)
+    if "waiting" in parts:
+        _waiting(results)
     return 0
 
 
-def _tables(weights: Path, index: Path) -> None:
-    """What bf16 changes on some of the demo's targets."""
-    reader = SampleReader(index)
-    predictors = [load_predictor(weights, threads=1, precision=precision) for precision in ("fp32", "bf16")]
+def _tables(results: Path) -> None:
+    """What channels_last and bf16 change on some of the demo's targets."""
+    reader = SampleReader(results / "samples/test.parquet")
+    plain, fast = _model(results / WEIGHTS), _model(results / WEIGHTS).to(memory_format=torch.channels_last)  # pyright: ignore
+    predictors = [load_predictor(results / WEIGHTS, threads=1, precision=precision) for precision in ("fp32", "bf16")]
     table: Any = rows_to_measure(reader.table)
     for key, rows in table.groupby(SETTING):
         places = np.linspace(0, len(rows) - 1, TARGETS_A_TABLE).round().astype(int)
         samples = [reader.read(row) for row in rows.iloc[sorted(set(places))].itertuples()]
-        exact, rough = ([one.frame for one in predictor.predict(samples)] for predictor in predictors)
+        exact, rough = (np.stack([one.frame for one in predictor.predict(samples)]) for predictor in predictors)
+        inputs = FAMILY.collate([FAMILY.prepare(sample) for sample in samples])
+        apart = FAMILY.predict(fast, inputs).frame - FAMILY.predict(plain, inputs).frame
         psnrs = [_psnr(frames, samples) for frames in (exact, rough)]
-        error = np.linalg.norm(np.stack(rough) - np.stack(exact)) / np.linalg.norm(np.stack(exact))
         print(
-            f"bf16 on {' '.join(map(str, key))}, {len(samples)} targets: PSNR {psnrs[1] - psnrs[0]:+.3f} dB on "
-            f"{psnrs[0]:.2f} (goal 0.05), relative L2 {error:.1e} (goal 5e-3)",
+            f"{' '.join(map(str, key))}, {len(samples)} targets: channels_last differs by at most "
+            f"{float(apart.abs().max()):.1e} (goal 1e-5); bf16: PSNR "
+            f"{psnrs[1] - psnrs[0]:+.3f} dB on {psnrs[0]:.2f} (goal 0.05), relative L2 "
+            f"{np.linalg.norm(rough - exact) / np.linalg.norm(exact):.1e} (goal 5e-3)",
             flush=True,
         )
 
 
-def _psnr(frames: Sequence[np.ndarray], samples: Sequence[Sample]) -> float:
+def _psnr(frames: np.ndarray, samples: Sequence[Sample]) -> float:
     targets = [sample.target for sample in samples if sample.target is not None]
     return float(np.mean([psnr_float(frame, target) for frame, target in zip(frames, targets, strict=True)]))
 
@@ -113,7 +129,8 @@ def _waiting(results: Path) -> None:
     )
 
 
-def _networks(sample: Sample, weights: Path | None) -> None:
+def _networks(weights: Path | None) -> None:
+    sample = _sample(np.random.default_rng(2026), 300_000)
     inputs = FAMILY.collate([FAMILY.prepare(sample)])
     plain, fast = _model(weights), _model(weights).to(memory_format=torch.channels_last)  # pyright: ignore
     device = torch.device("cpu")
@@ -124,9 +141,9 @@ def _networks(sample: Sample, weights: Path | None) -> None:
 
     reference = run(plain)
     print(f"networks of {sum(each.numel() for each in plain.parameters()):,} parameters, {SIZE}")
-    compare("channels_last, fp32", lambda: run(fast), lambda: run(plain))
+    compare("channels_last, fp32", lambda: run(fast), lambda: run(plain), process_time)
     print(f"  largest difference {float((run(fast) - reference).abs().max()):.1e} (goal 1e-5)")
-    compare("channels_last, bf16", lambda: run(fast, "bf16"), lambda: run(plain))
+    compare("channels_last, bf16", lambda: run(fast, "bf16"), lambda: run(plain), process_time)
     error = run(fast, "bf16") - reference
     print(f"  relative L2 {float(error.norm() / reference.norm()):.1e} (goal 5e-3)")
 

@@ -72,16 +72,14 @@ def voxel_grids_around(
     _check(bins, at_us, end_us)
     height, width = events.sensor_size.height, events.sensor_size.width
     before, backwards, after = np.empty((3, bins, height, width), np.float32)
-    windows = ((before, start_us, at_us), (after, at_us, end_us))
-    if _on_pixels(events):
-        pair = np.zeros((height, width, 2), np.float64)
-        for grid, first_us, last_us in windows:
-            own = events.window(first_us, last_us)
-            fill_in_time_order(own.x, own.y, own.t, own.p, first_us, last_us, pair, grid)
-    else:
-        for grid, first_us, last_us in windows:
-            grid[:] = voxel_grid(events, bins=bins, start_us=first_us, end_us=last_us)
-    np.negative(before[::-1], out=backwards)
+    if not _on_pixels(events):
+        before[:] = voxel_grid(events, bins=bins, start_us=start_us, end_us=at_us)
+        backwards[:] = reversed_voxel_grid(before)
+        after[:] = voxel_grid(events, bins=bins, start_us=at_us, end_us=end_us)
+        return before, backwards, after
+    pair, early, late = np.zeros((2, height, width)), events.window(start_us, at_us), events.window(at_us, end_us)
+    fill_in_time_order(early.x, early.y, early.t, early.p, start_us, at_us, pair, before, backwards)
+    fill_in_time_order(late.x, late.y, late.t, late.p, at_us, end_us, pair, after, backwards[:0])
     return before, backwards, after
 
 

@@ -46,18 +46,19 @@ def fill_in_time_order(
     end_us: int,
     pair: NDArray[np.float64],
     grid: NDArray[np.float32],
+    backwards: NDArray[np.float32],
 ) -> None:
     """Fill grid (bins, H, W) with whole-pixel events of the window, whose times never fall.
 
-    Then only two neighbouring bins are open at a time. pair (H, W, 2), zeros before and after, holds bin k at k % 2, so
-    that an event touches one place in memory, and each bin is written once, when it is complete.
+    Where `backwards` (bins or 0, H, W) has bins, it gets the reversed grid: from the last bin on, the sign turned. Only
+    two neighbouring bins are open at a time: pair (2, H, W), zeros before and after, holds bin k at k % 2; each bin is
+    written once, when it is complete.
     """
     bins, height, width = grid.shape
     scale = (bins - 1) / (end_us - start_us)
-    sums = pair.reshape(-1)
     i = 0
     for low in range(bins):
-        here, above = low & 1, 1 - (low & 1)
+        here, above = pair[low & 1], pair[1 - (low & 1)]
         while i < len(t):
             position = (t[i] - start_us) * scale
             if int(position) > low:
@@ -66,14 +67,27 @@ def fill_in_time_order(
             if 0 <= column < width and 0 <= row < height:
                 upper = position - low
                 sign = 2.0 * p[i] - 1.0
-                place = 2 * (int(row) * width + int(column))
-                sums[place + here] += sign * (1.0 - upper)
-                sums[place + above] += sign * upper
+                here[row, column] += sign * (1.0 - upper)
+                above[row, column] += sign * upper
             i += 1
-        complete = grid[low].reshape(-1)
-        for pixel in range(complete.size):
-            complete[pixel] = sums[2 * pixel + here]
-            sums[2 * pixel + here] = 0.0
+        _close(here, grid[low], backwards[bins - 1 - low : bins - low])
+
+
+@njit(cache=True, nogil=True)
+def _close(sums, plane, turned):
+    """Move sums float64 (H, W) to plane float32 (H, W), and with the sign turned to turned (1 or 0, H, W)."""
+    source, target = sums.reshape(-1), plane.reshape(-1)
+    if len(turned):
+        opposite = turned[0].reshape(-1)
+        for pixel in range(source.size):
+            value = np.float32(source[pixel])
+            target[pixel] = value
+            opposite[pixel] = -value
+            source[pixel] = 0.0
+    else:
+        for pixel in range(source.size):
+            target[pixel] = source[pixel]
+            source[pixel] = 0.0
 
 
 @njit(cache=True, nogil=True)
