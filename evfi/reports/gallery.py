@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 
+from evfi.errors import InputFileError
 from evfi.evaluation.pictures import PICTURES_FOLDER, file_name
 from evfi.io.images import read_image
 from evfi.reports import formatting
@@ -137,7 +138,7 @@ def _gallery(comparison: Comparison, group: PictureGroup, anchor: str, options: 
     best_baseline = comparison.best(group.setting, options.main_metric, target, baselines)
     best_final = comparison.best(group.setting, options.main_metric, target, finals)
     coder = _Coder(options)
-    ends = [read_image(inputs / samples[0].folder / f"{name}.png") for name in ("frame0", "frame1")]
+    ends = [_kept(inputs, samples[0], f"{name}.png") for name in ("frame0", "frame1")]
     moments = tuple(_moment(comparison, group, sample, inputs, coder, options) for sample in samples)
     choices = _choices(moments)
     left = best_baseline.name if best_baseline else methods[0].name
@@ -149,7 +150,7 @@ def _gallery(comparison: Comparison, group: PictureGroup, anchor: str, options: 
         title=setting_words(group.setting, options),
         place=f"{group.sequence}, frames {group.group}",
         thumb=picture(
-            read_image(inputs / samples[middle].folder / "target.png"),
+            _kept(inputs, samples[middle], "target.png"),
             alt="",
             side=_THUMB_SIDE,
             quality=_THUMB_QUALITY,
@@ -205,16 +206,16 @@ def _moment(
     coder: _Coder,
     options: ReportOptions,
 ) -> Moment:
-    target = read_image(inputs / sample.folder / "target.png")
+    target = _kept(inputs, sample, "target.png")
     series = series_of(comparison.measured.methods)
     card = comparison.card(options.main_metric)
     values = comparison.values_of(sample.sample_id, options.main_metric)
     shots = [Shot(TARGET, "target", "target", None, coder.coded(target, f"target, {sample.target}"), None, "the truth")]
     for method in comparison.methods(group.setting):
-        path = method.folder / PICTURES_FOLDER / sample.folder / file_name(method.name)
-        if not path.is_file():
+        pictures = method.folder / PICTURES_FOLDER
+        if not (pictures / sample.folder / file_name(method.name)).is_file():
             continue
-        image = read_image(path)
+        image = _kept(pictures, sample, file_name(method.name))
         value = values.get(method.name, float("nan"))
         shots.append(
             Shot(
@@ -227,8 +228,8 @@ def _moment(
                 value=formatting.with_unit(formatting.number(value, card.decimals), card.unit),
             )
         )
-    path = inputs / sample.folder / "events.png"
-    drawn = read_image(path) if path.is_file() else None
+    has_events = (inputs / sample.folder / "events.png").is_file()
+    drawn = _kept(inputs, sample, "events.png") if has_events else None
     words = f"events around {sample.target}"
     return Moment(
         said=f"{sample.target}, tau {sample.tau:.2f}",
@@ -247,11 +248,22 @@ def _loops(
         (TARGET, "truth", inputs),
         *((method.name, method.label, method.folder / PICTURES_FOLDER) for method in methods),
     ):
-        paths = [folder / sample.folder / file_name(name) for sample in samples]
-        if all(path.is_file() for path in paths):
-            images = [ends[0], *(read_image(path) for path in paths), ends[1]]
+        if all((folder / sample.folder / file_name(name)).is_file() for sample in samples):
+            images = [ends[0], *(_kept(folder, sample, file_name(name)) for sample in samples), ends[1]]
             made.append(Loop(label, coder.looped(images, taus, f"loop from the first to the second frame, {label}")))
     return tuple(made)
+
+
+def _kept(pictures: Path, sample: PictureSample, name: str) -> Image:
+    """A picture that the evaluation kept; what lies elsewhere, behind a link, is not put on a page.
+
+    Raises:
+        InputFileError: it lies outside of the folder of pictures, or is damaged.
+    """
+    path = pictures / sample.folder / name
+    if not path.resolve().is_relative_to(pictures.resolve()):
+        raise InputFileError(f"{path} is a link that leads out of {pictures}: evaluate again")
+    return read_image(path)
 
 
 def _inputs_folder(measured: Measured, group: PictureGroup) -> Path | None:

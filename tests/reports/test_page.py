@@ -300,6 +300,24 @@ def test_no_evaluation_is_one_line(tmp_path: Path) -> None:
         write_report(tmp_path, evaluations=[])
 
 
+@pytest.mark.parametrize("what", ["folder", "picture"])
+def test_a_picture_behind_a_link_out_of_the_evaluation_is_refused(made_run, tmp_path: Path, what: str) -> None:
+    made_run.write()
+    pictures = made_run.evaluations[0] / "pictures"
+    kept = sorted(pictures.iterdir())[0]
+    secret = tmp_path / "secret"
+    kept.rename(secret)
+    if what == "folder":
+        kept.symlink_to(secret)
+    else:
+        kept.mkdir()
+        for path in secret.iterdir():
+            (kept / path.name).symlink_to(path)
+    with pytest.raises(InputFileError, match="leads out of"):
+        write_report(tmp_path / "out", evaluations=made_run.evaluations)
+    assert not (tmp_path / "out").exists()
+
+
 def _without_columns(folder: Path) -> None:
     document = json.loads((folder / "evaluation.json").read_text())
     del document["methods"]
