@@ -81,6 +81,39 @@ def plain_figures(images: np.ndarray, events: Events, groups: Iterable[int]) -> 
     return found
 
 
+def test_temporal_figures_on_gopro240_are_those_of_a_plain_script(real_data: Path, tmp_path: Path) -> None:
+    rows, columns, _ = PARTS["a part of 256x192"]
+    paths = sorted((real_data / "gopro240").glob("*.png"))[: SKIP + 2]
+    images = np.stack([read_image(path)[rows, columns] for path in paths])
+    store(tmp_path, images)
+    options = EvaluationOptions(metrics=("tof", "flicker"), baselines=("copy", "blend"), pictures_per_protocol=0)
+    evaluate(tmp_path / "test.parquet", tmp_path / "out", options=options)
+    table = pd.read_parquet(tmp_path / "out" / "targets.parquet").sort_values("t_us", kind="stable")
+    gray = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
+    ends = [images[0], images[-1]]
+    for method in ("copy", "blend"):
+        made = [
+            plain.copy(images[0]) if method == "copy" else plain.blend(*ends, number / (SKIP + 1))
+            for number in range(1, SKIP + 1)
+        ]
+        # the project blends in float32, which decides how half-way levels are rounded
+        series = [ends[0], *(np.rint(np.clip(frame, 0, 1) * 255).astype(np.uint8) for frame in made), ends[1]]
+        shown = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in series]
+        steps: dict[str, list[float]] = {"tof": [], "flicker": []}
+        for k in range(SKIP + 1):
+            flows = [
+                cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(own[k], own[k + 1], None)
+                for own in (shown, gray)
+            ]
+            steps["tof"].append(float(np.abs(flows[0] - flows[1]).sum(axis=2).mean()))
+            changes = [own[k + 1].astype(float) - own[k] for own in (series, images)]
+            steps["flicker"].append(float(np.abs(changes[0] - changes[1]).mean()))
+        for metric, tolerance in (("tof", 0.05), ("flicker", 0.02)):
+            found = table.loc[(table["method"] == method) & (table["metric"] == metric), "value"].to_numpy()
+            expected = [np.mean(steps[metric][k : k + 2]) for k in range(SKIP)]
+            np.testing.assert_allclose(found, expected, atol=tolerance if method == "blend" else 1e-5)
+
+
 @pytest.mark.parametrize(
     "part", [pytest.param(name, marks=pytest.mark.slow if name == "whole frames" else ()) for name in PARTS]
 )

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from evfi.errors import InputFileError, MissingInputError
+from evfi.io.images import read_image
 from evfi.nn.perceptual import lpips_alex_distance, lpips_loss, vgg_loss
 
 # VGG16's configuration D as the paper's table lists it: channels of 3x3 convolutions, M = pooling.
@@ -113,7 +114,10 @@ ALEX = {0: (3, 64, 11, 4, 2), 3: (64, 192, 5, 1, 2), 6: (192, 384, 3, 1, 1), 8: 
 ALEX |= {10: (256, 256, 3, 1, 1)}
 
 
-def test_lpips_on_alexnet_is_the_same_on_its_five_layers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pictures", ["random", "real"])
+def test_lpips_on_alexnet_is_the_same_on_its_five_layers(
+    tmp_path: Path, pictures: str, request: pytest.FixtureRequest
+) -> None:
     generator = torch.Generator().manual_seed(6)
     state = {}
     for number, (channels_in, out, kernel, _, _) in ALEX.items():
@@ -123,7 +127,12 @@ def test_lpips_on_alexnet_is_the_same_on_its_five_layers(tmp_path: Path) -> None
     torch.save(state, tmp_path / "alexnet.pth")
     published = Path(torchmetrics.__file__).parent / "functional" / "image" / "lpips_models" / "alex.pth"
     heads = torch.load(published, weights_only=True, map_location="cpu")
-    image, target = (torch.rand(1, 3, 90, 120, generator=generator) for _ in range(2))
+    if pictures == "random":
+        image, target = (torch.rand(1, 3, 90, 120, generator=generator) for _ in range(2))
+    else:
+        folder = request.getfixturevalue("real_data") / "gopro240"
+        crops = [read_image(folder / f"{number:06d}.png")[200:290, 300:420] for number in (1, 5)]
+        image, target = (torch.from_numpy(crop.copy()).permute(2, 0, 1)[None] / 255 for crop in crops)
 
     def features(picture: Tensor) -> list[Tensor]:
         shift, scale = channels(-0.030, -0.088, -0.188), channels(0.458, 0.448, 0.450)
