@@ -23,7 +23,7 @@ def test_outputs_from_the_future_cause_at_most_a_re_run_with_the_same_bytes(smok
     for path in (shard / ".snakemake_timestamp", shard, shard.with_suffix(".json")):
         os.utime(path, (tomorrow, tomorrow))
     plan = planned(smoke_copy, *SMOKE)
-    assert set(plan) <= {"index", "evaluate", "report"}
+    assert set(plan) <= {"index", "evaluate", "sweep_thresholds", "report"}
     index = "results/smoke/samples/test.parquet"
     table = (smoke_copy / index).read_bytes()
     done = snakemake(smoke_copy, *SMOKE, "--", index)
@@ -64,7 +64,7 @@ def test_an_output_that_appears_3_s_late_passes_with_latency_wait(smoke_copy: Pa
         check=False,
     )
     assert done.returncode == code, done.stdout[-3000:]
-    assert (smoke_copy / LIST).is_file() == (code == 0)
+    assert code or (smoke_copy / LIST).is_file()
 
 
 def test_a_results_folder_that_cannot_be_written_ends_the_run_and_changes_nothing(smoke_copy: Path) -> None:
