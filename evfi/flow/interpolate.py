@@ -47,7 +47,7 @@ def interpolate_pair(
         float32 (len(taus), H, W[, 3]), values in [0, 255].
 
     Raises:
-        UserError: shapes that do not belong together, or a tau outside [0, 1].
+        UserError: shapes that do not belong together, a flow that is not finite, or a tau outside [0, 1].
     """
     _check(frame0, frame1, flow01, flow10, taus, hedge)
     image0, image1 = (np.ascontiguousarray(frame, np.float32) for frame in (frame0, frame1))
@@ -129,6 +129,8 @@ def _check(
     expected = (*frame0.shape[:2], 2)
     if flow01.shape != expected or flow10.shape != expected:
         raise UserError(f"frames of shape {frame0.shape} need flows {expected}, got {flow01.shape}, {flow10.shape}")
+    if not (np.isfinite(flow01).all() and np.isfinite(flow10).all()):
+        raise UserError("the flow has values that are no numbers: are the flow network's weights whole?")
     if not 0 <= hedge <= 1:
         raise UserError(f"hedge must lie in [0, 1], got {hedge}")
     for tau in taus:

@@ -167,12 +167,17 @@ def test_real_frames_come_back_better_than_by_blending(real_data):
     assert by_flow > by_blend + 6, f"flow {by_flow:.2f} dB, blend {by_blend:.2f} dB"
 
 
-def test_shapes_that_do_not_belong_together_are_refused():
+def test_shapes_that_do_not_belong_together_and_flows_that_are_not_finite_are_refused():
     frame, flow = np.zeros((8, 9), np.uint8), np.zeros((8, 9, 2), np.float32)
     with pytest.raises(UserError, match=r"two frames.*\(8, 9\), \(9, 8\)"):
         interpolate_pair(frame, frame.T, flow, flow, [0.5])
     with pytest.raises(UserError, match=r"flows \(8, 9, 2\)"):
         interpolate_pair(frame, frame, flow[:7], flow, [0.5])
+    for value in (np.nan, np.inf):
+        broken = flow.copy()
+        broken[3, 4, 1] = value
+        with pytest.raises(UserError, match="no numbers"):
+            interpolate_pair(frame, frame, flow, broken, [0.5])
     with pytest.raises(UserError, match=r"tau.*1\.5"):
         interpolate_pair(frame, frame, flow, flow, [1.5])
     with pytest.raises(UserError, match="hedge"):
