@@ -54,7 +54,7 @@ def test_vimeo90k_at_full_size_stays_far_below_2000_jobs(tmp_path: Path) -> None
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     plan = planned(tmp_path, "--configfile", str(path))
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 30  # measured: see docs/scaling.md
-    assert plan["sweep_thresholds"] == 2
+    assert plan["sweep_thresholds"] == plan["evaluate"] == 3
     assert plan["simulate"] == 253 + 31
     assert sum(plan.values()) < 2000
 
