@@ -1,7 +1,8 @@
 """What grows with the number of clips and shards, and what does not: the figures of docs/scaling.md.
 
-Renders septuplets once, simulates them as 1, 4 and 16 shards (median of three runs each), plans runs of 284 and 1,000
-shards dry, writes an index of as many rows, and compares `evfi plan` with what was planned for. Nothing is kept.
+Renders a shard of septuplets, simulates it and its copies as 1, 4 and 16 shards (median of three runs each), plans runs
+of 284 and 1,000 shards dry, writes an index of as many rows, and compares `evfi plan` with what was planned for.
+Nothing is kept.
 
 Example: python scripts/bench_scaling.py --clips-per-shard 4 --size 448x256
 """
@@ -26,6 +27,8 @@ from evfi.planning.measured import bytes_of
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARDS = (1, 4, 16)
 REPEATS = 3
+# The same for all clips: a threshold of its own would give each copy another number of events.
+THRESHOLDS = ("--contrast-pos", "0.2", "--contrast-neg", "0.2")
 _VERB = [sys.executable, "-c", "from evfi.cli.app import main; main()"]
 
 
@@ -110,7 +113,7 @@ def shard_tables(folder: Path, clips_per_shard: int, width: int, height: int) ->
     """CPU and bytes a septuplet by the number of shards, and the plan from one shard against sixteen."""
     most = max(SHARDS)
     demo = {
-        "train_clips": most * clips_per_shard,
+        "train_clips": clips_per_shard,
         "test_clips": 1,
         "clip_width": width,
         "clip_height": height,
@@ -118,15 +121,28 @@ def shard_tables(folder: Path, clips_per_shard: int, width: int, height: int) ->
         "test_recordings": 0,
     }
     evfi("demo-data", folder / "raw", "--options", json.dumps({"demo": demo}))
-    clips = (folder / "raw/vimeo90k/sep_trainlist.txt").read_text().split()
+    clips = copied_clips(folder / "raw/vimeo90k", most)
     results = folder / "results"
     print("shards: CPU-s a septuplet (start-up subtracted), bytes a septuplet, peak MB; median of three, spread")
     for shards in SHARDS:
         runs = [run_shards(folder, results, clips[: shards * clips_per_shard], clips_per_shard) for _ in range(REPEATS)]
         columns = [[run[place] for run in runs] for place in range(3)]
         told = [f"{statistics.median(column):.4g} ({min(column):.4g} to {max(column):.4g})" for column in columns]
-        print(f"{shards:3}: " + ", ".join(told))
+        print(f"{shards:3}: " + ", ".join(told), flush=True)
     compare_plan(folder, results, most, clips_per_shard)
+
+
+def copied_clips(tree: Path, times: int) -> list[str]:
+    """Ids of the tree's training clips and of their copies (links): all shards hold the same pictures."""
+    clips = (tree / "sep_trainlist.txt").read_text().split()
+    ids = []
+    for copy in range(times):
+        for number, clip in enumerate(clips):
+            ids.append(f"{90_000 + copy:05d}/{number + 1:04d}")
+            place = tree / "sequences" / ids[-1]
+            place.parent.mkdir(exist_ok=True)
+            place.symlink_to((tree / "sequences" / clip).resolve())
+    return ids
 
 
 def run_shards(folder: Path, results: Path, clips: list[str], each: int) -> tuple[float, float, float]:
@@ -138,7 +154,7 @@ def run_shards(folder: Path, results: Path, clips: list[str], each: int) -> tupl
         block.write_text("".join(f"{clip}\n" for clip in clips[number * each : (number + 1) * each]))
         store = stores / f"train-{number:05d}.zarr"
         stores.mkdir(parents=True, exist_ok=True)
-        evfi("simulate", block, store, "--root", folder / "raw/vimeo90k")
+        evfi("simulate", block, store, "--root", folder / "raw/vimeo90k", *THRESHOLDS)
         stamps.append(json.loads(store.with_name(f"{store.stem}.provenance.json").read_text()))
     work = [(stamp["use"]["cpu_seconds"] - stamp["first_clip_cpu_seconds"]) / (each - 1) for stamp in stamps]
     used = sum(bytes_of(path) for number in range(len(stamps)) for path in stores.glob(f"train-{number:05d}*"))

@@ -15,17 +15,26 @@ from tests.workflow.test_kills import content
 LIST = "results/smoke/lists/test-00000.txt"
 
 
-def test_outputs_from_the_future_cause_at_most_a_re_run_with_the_same_bytes(smoke_copy: Path) -> None:
+def test_outputs_from_the_future_stop_the_run_by_name_and_cost_a_re_run_once_touched(
+    smoke_copy: Path,
+) -> None:
     """As after a clock that was set back: one shard seems newer than what was made of it."""
     shard = smoke_copy / "results/smoke/stores/clips/test-00000.zarr"
     before = content(shard)
     tomorrow = time.time() + 86_400
-    for path in (shard / ".snakemake_timestamp", shard, shard.with_suffix(".json")):
+    dated = (shard / ".snakemake_timestamp", shard, shard.with_suffix(".json"))
+    for path in dated:
         os.utime(path, (tomorrow, tomorrow))
     plan = planned(smoke_copy, *SMOKE)
     assert set(plan) <= {"index", "evaluate", "sweep_thresholds", "report"}
     index = "results/smoke/samples/test.parquet"
     table = (smoke_copy / index).read_bytes()
+    refused = snakemake(smoke_copy, *SMOKE, "--", index)
+    assert refused.returncode == 1
+    assert "test-00000.zarr" in refused.stdout
+    assert "clock skew" in refused.stdout
+    for path in dated:
+        os.utime(path)
     done = snakemake(smoke_copy, *SMOKE, "--", index)
     assert done.returncode == 0, done.stdout[-3000:]
     assert (smoke_copy / index).read_bytes() == table
