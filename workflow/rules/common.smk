@@ -15,7 +15,7 @@ except UserError as error:
     sys.exit(f"evfi: error: {error}")
 
 # Rules call `evfi` by name: the one beside this Snakemake, whether or not its environment was activated.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 RESULTS = CONFIG.results_dir
 RECORDINGS = {recording.name: recording for recording in CONFIG.recordings}
