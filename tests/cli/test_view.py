@@ -32,7 +32,10 @@ def test_view_prints_an_address_that_answers_and_ends_with_ctrl_c(tmp_path: Path
                 assert response.read() == b'{"recordings": ["my.zarr"]}'
         finally:
             running.send_signal(signal.SIGINT)
-            _, complaints = running.communicate(timeout=60)
+            try:
+                _, complaints = running.communicate(timeout=60)
+            finally:
+                running.kill()
     assert running.returncode == 0, complaints
     assert complaints == ""
 

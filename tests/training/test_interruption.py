@@ -1,6 +1,5 @@
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -25,15 +24,6 @@ def test_sigint_is_noted_and_ends_as_an_interrupt() -> None:
         assert isinstance(interruption.error(3, 10), KeyboardInterrupt)
 
 
-@pytest.fixture
-def sigint_interrupts() -> Iterator[None]:
-    """SIGINT acts as from a terminal: a process that a shell started in the background ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("sigint_interrupts")
 def test_a_second_signal_acts_at_once() -> None:
     with Interruption(None):
         signal.raise_signal(signal.SIGINT)
