@@ -6,6 +6,7 @@ downloaded; a torch file is read with weights_only. Images are RGB in [0, 1]; ev
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,23 +22,44 @@ from evfi.provenance import digest_file
 
 Image = Float[Tensor, "b 3 h w"]
 
-# torchvision's numbering of VGG16's `features`: convolution → (in, out); a ReLU follows each, pools lie at _POOLS.
-_CHANNELS = {
-    0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256),
-    17: (256, 512), 19: (512, 512), 21: (512, 512), 24: (512, 512), 26: (512, 512), 28: (512, 512),
-}  # fmt: skip
-_POOLS = (4, 9, 16, 23)
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """The layers of a published network's `features`, by torchvision's numbers; the others are ReLUs.
+
+    Attributes:
+        convolutions: number → (channels in, out, kernel, stride, padding).
+        pools: numbers of the max pools; pool: their (kernel, stride).
+        lpips_taps, lpips_channels: the layers that LPIPS v0.1 looks at, and how many channels each has.
+    """
+
+    convolutions: Mapping[int, tuple[int, int, int, int, int]]
+    pools: tuple[int, ...]
+    pool: tuple[int, int]
+    lpips_taps: tuple[int, ...]
+    lpips_channels: tuple[int, ...]
+
+
+# Simonyan & Zisserman 2015; LPIPS looks at relu1_2, relu2_2, relu3_3, relu4_3, relu5_3
+VGG16 = Backbone(
+    {
+        number: (*channels, 3, 1, 1)
+        for number, channels in {
+            0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256),
+            17: (256, 512), 19: (512, 512), 21: (512, 512), 24: (512, 512), 26: (512, 512), 28: (512, 512),
+        }.items()
+    },
+    pools=(4, 9, 16, 23), pool=(2, 2), lpips_taps=(3, 8, 15, 22, 29), lpips_channels=(64, 128, 256, 512, 512),
+)  # fmt: skip
 _CONV4_3 = 21
-# relu1_2, relu2_2, relu3_3, relu4_3, relu5_3
-_LPIPS_TAPS = (3, 8, 15, 22, 29)
-_LPIPS_CHANNELS = (64, 128, 256, 512, 512)
-# torchvision's numbering of AlexNet's `features`: convolution → (in, out, kernel, stride, padding)
-_ALEX_CONVOLUTIONS = {
-    0: (3, 64, 11, 4, 2), 3: (64, 192, 5, 1, 2), 6: (192, 384, 3, 1, 1), 8: (384, 256, 3, 1, 1),
-    10: (256, 256, 3, 1, 1),
-}  # fmt: skip
-_ALEX_POOLS = (2, 5)
-_ALEX_TAPS, _ALEX_CHANNELS = (1, 4, 7, 9, 11), (64, 192, 384, 256, 256)
+# Krizhevsky 2014
+ALEXNET = Backbone(
+    {
+        0: (3, 64, 11, 4, 2), 3: (64, 192, 5, 1, 2), 6: (192, 384, 3, 1, 1), 8: (384, 256, 3, 1, 1),
+        10: (256, 256, 3, 1, 1),
+    },
+    pools=(2, 5), pool=(3, 2), lpips_taps=(1, 4, 7, 9, 11), lpips_channels=(64, 192, 384, 256, 256),
+)  # fmt: skip
 # mean and standard deviation of ImageNet's RGB in [0, 1] (torchvision's normalisation of its VGG16)
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # the `ScalingLayer` of LPIPS v0.1, for RGB in [-1, 1]
@@ -46,10 +68,11 @@ _LPIPS_EPSILON = 1e-10
 _NAMED_DIGEST = re.compile(r"-([0-9a-f]{8,64})\.[^.]+$")
 
 
-class Vgg16(nn.Module):
-    """The convolutions of VGG16 (Simonyan & Zisserman 2015), frozen.
+class Features(nn.Module):
+    """The convolutions of a published network, frozen.
 
     Args:
+        backbone: its layers.
         state: tensors by torchvision's names (`features.0.weight`, …); those of the classifier are not used.
         source: the file they come from, for messages.
 
@@ -57,10 +80,11 @@ class Vgg16(nn.Module):
         InputFileError: a tensor is missing or has another shape.
     """
 
-    def __init__(self, state: Mapping[str, Tensor], source: Path) -> None:
+    def __init__(self, backbone: Backbone, state: Mapping[str, Tensor], source: Path) -> None:
         super().__init__()
+        self.backbone = backbone
         self.convolutions = nn.ModuleDict(
-            {str(number): nn.Conv2d(*channels, 3, padding=1) for number, channels in _CHANNELS.items()}
+            {str(number): nn.Conv2d(*sizes) for number, sizes in backbone.convolutions.items()}
         )
         for number, convolution in self.convolutions.items():
             for name, parameter in convolution.named_parameters():
@@ -74,37 +98,10 @@ class Vgg16(nn.Module):
         for number in range(wanted[-1] + 1):
             if str(number) in self.convolutions:
                 image = self.convolutions[str(number)](image)
-            elif number in _POOLS:
-                image = F.max_pool2d(image, 2)
+            elif number in self.backbone.pools:
+                image = F.max_pool2d(image, *self.backbone.pool)
             else:
                 image = F.relu(image)
-            if number in wanted:
-                found.append(image)
-        return found
-
-
-class AlexNet(nn.Module):
-    """The convolutions of AlexNet (Krizhevsky 2014, as torchvision has it), frozen. Arguments and errors as `Vgg16`."""
-
-    def __init__(self, state: Mapping[str, Tensor], source: Path) -> None:
-        super().__init__()
-        self.convolutions = nn.ModuleDict(
-            {str(number): nn.Conv2d(*sizes) for number, sizes in _ALEX_CONVOLUTIONS.items()}
-        )
-        for number, convolution in self.convolutions.items():
-            for name, parameter in convolution.named_parameters():
-                _fill(parameter, state, f"features.{number}.{name}", source)
-        self.requires_grad_(False)
-
-    def forward(self, image: Image, taps: Iterable[int]) -> list[Float[Tensor, "b c h2 w2"]]:
-        """The outputs of some layers, by torchvision's numbers, in their order."""
-        wanted = sorted(taps)
-        found = []
-        for number in range(wanted[-1] + 1):
-            if str(number) in self.convolutions:
-                image = self.convolutions[str(number)](image)
-            else:
-                image = F.max_pool2d(image, 3, 2) if number in _ALEX_POOLS else F.relu(image)
             if number in wanted:
                 found.append(image)
         return found
@@ -113,7 +110,7 @@ class AlexNet(nn.Module):
 class VggLoss(nn.Module):
     """Mean squared difference of VGG16's conv4_3: the perceptual loss of Super SloMo (Jiang et al. 2018)."""
 
-    def __init__(self, vgg: Vgg16) -> None:
+    def __init__(self, vgg: Features) -> None:
         super().__init__()
         self._vgg = vgg
         self._input = _Normalised(*_IMAGENET)
@@ -131,24 +128,16 @@ class Lpips(nn.Module):
     mean over the pixels; the sum of the five.
 
     Args:
-        network: what gives the features, at the layers `taps`.
-        channels: of each of them.
+        network: what gives the features.
         heads: `lin0.model.1.weight` … `lin4.model.1.weight`, each (1, channels, 1, 1), as LPIPS v0.1 stores them.
     """
 
-    def __init__(
-        self,
-        network: Vgg16 | AlexNet,
-        heads: Mapping[str, Tensor],
-        source: Path,
-        taps: Sequence[int] = _LPIPS_TAPS,
-        channels: Sequence[int] = _LPIPS_CHANNELS,
-    ) -> None:
+    def __init__(self, network: Features, heads: Mapping[str, Tensor], source: Path) -> None:
         super().__init__()
-        self._network, self._taps = network, tuple(taps)
+        self._network, self._taps = network, network.backbone.lpips_taps
         self._input = _Normalised(*_LPIPS_SCALING)
         self._heads = nn.ParameterList(
-            nn.Parameter(torch.empty(1, count, 1, 1), requires_grad=False) for count in channels
+            nn.Parameter(torch.empty(1, count, 1, 1), requires_grad=False) for count in network.backbone.lpips_channels
         )
         for number, head in enumerate(self._heads):
             _fill(head, heads, f"lin{number}.model.1.weight", source)
@@ -169,19 +158,19 @@ def vgg_loss(vgg_weights: Path) -> VggLoss:
     Raises:
         MissingInputError, InputFileError: it is absent, damaged, or not VGG16.
     """
-    return VggLoss(Vgg16(_loaded(vgg_weights), vgg_weights))
+    return VggLoss(Features(VGG16, _loaded(vgg_weights), vgg_weights))
 
 
 def lpips_loss(vgg_weights: Path, lpips_heads: Path) -> Lpips:
     """The `lpips` loss from files of VGG16's weights and of LPIPS' linear heads. Errors as `vgg_loss`."""
-    vgg = Vgg16(_loaded(vgg_weights), vgg_weights)
+    vgg = Features(VGG16, _loaded(vgg_weights), vgg_weights)
     return Lpips(vgg, _loaded(lpips_heads), lpips_heads)
 
 
 def lpips_alex_distance(alex_weights: Path, lpips_heads: Path) -> Lpips:
     """LPIPS on AlexNet, from files of its weights and of LPIPS' linear heads for it. Errors as `vgg_loss`."""
-    alex = AlexNet(_loaded(alex_weights), alex_weights)
-    return Lpips(alex, _loaded(lpips_heads), lpips_heads, _ALEX_TAPS, _ALEX_CHANNELS)
+    alex = Features(ALEXNET, _loaded(alex_weights), alex_weights)
+    return Lpips(alex, _loaded(lpips_heads), lpips_heads)
 
 
 class _Normalised(nn.Module):
