@@ -54,23 +54,37 @@ def fill_in_time_order(
     two neighbouring bins are open at a time: pair (2, H, W), zeros before and after, holds bin k at k % 2; each bin is
     written once, when it is complete.
     """
-    bins, height, width = grid.shape
+    bins, height, width = grid.shape[0], np.uint64(grid.shape[1]), np.uint64(grid.shape[2])
     scale = (bins - 1) / (end_us - start_us)
-    i = 0
+    first = 0
     for low in range(bins):
-        here, above = pair[low & 1], pair[1 - (low & 1)]
-        while i < len(t):
-            position = (t[i] - start_us) * scale
-            if int(position) > low:
-                break
-            column, row = x[i], y[i]
-            if 0 <= column < width and 0 <= row < height:
-                upper = position - low
-                sign = 2.0 * p[i] - 1.0
-                here[row, column] += sign * (1.0 - upper)
-                above[row, column] += sign * upper
-            i += 1
-        _close(here, grid[low], backwards[bins - 1 - low : bins - low])
+        here, above = pair[low & 1].reshape(-1), pair[1 - (low & 1)].reshape(-1)
+        stop = _first_of_bin(t, start_us, scale, low + 1, first)
+        columns, rows, times, on = x[first:stop], y[first:stop], t[first:stop], p[first:stop]
+        for i in range(len(times)):
+            # unsigned: below zero is beyond the end, and no index can mean "from the end" (a third of the time)
+            column, row = np.uint64(columns[i]), np.uint64(rows[i])
+            if column < width and row < height:
+                upper = (times[i] - start_us) * scale - low
+                sign = 2.0 * on[i] - 1.0
+                pixel = row * width + column
+                here[pixel] += sign * (1.0 - upper)
+                above[pixel] += sign * upper
+        first = stop
+        _close(pair[low & 1], grid[low], backwards[bins - 1 - low : bins - low])
+
+
+@njit(cache=True, nogil=True)
+def _first_of_bin(t, start_us, scale, number, low):
+    """Index of the first event from `low` on whose time in bins reaches `number`; len(t) where none does."""
+    high = len(t)
+    while low < high:
+        middle = (low + high) // 2
+        if (t[middle] - start_us) * scale < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @njit(cache=True, nogil=True)
