@@ -1,5 +1,6 @@
 """Slow-motion files: kinds of output, playback rate, the closing line, and what is refused."""
 
+import tracemalloc
 from pathlib import Path
 
 import av
@@ -9,6 +10,7 @@ from PIL import Image
 
 from evfi.errors import MissingInputError, OutputError, UserError
 from evfi.inference.plan import Asked
+from evfi.inference.predictor import Prediction
 from evfi.inference.slow_motion import interpolate_file
 from evfi.inference.windows import times_of_factor
 from evfi.inference.writers import output_kind
@@ -16,6 +18,7 @@ from evfi.io.aedat4_writer import write_aedat4
 from evfi.io.images import read_frame_folder
 from evfi.io.recording import Recording, RecordingWriter, open_recording
 from evfi.types import Frames, SensorSize
+from tests.inference.conftest import SIZE, events_between
 
 
 @pytest.mark.parametrize("kind", ["gray", "colour"])
@@ -251,6 +254,37 @@ def test_tiles_under_a_memory_limit_give_the_same_frames(weights: Path, tmp_path
         interpolate_file(
             tmp_path / "wide.zarr", tmp_path / "none", weights=weights, asked=Asked(factor=2), max_bytes=1000
         )
+
+
+def test_memory_does_not_grow_with_the_recording(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted without the network, which sees one batch at a time; a smaller cache of decoded events is soon full."""
+    monkeypatch.setattr("evfi.io.event_columns._blocks._limit", 8 << 20)
+    gap_us, events_a_gap = 40_000, 20_000
+    monkeypatch.setattr(
+        "evfi.inference.predictor.Predictor._predicted",
+        lambda _self, batch: [Prediction(sample.frame0.astype(np.float32) / 255, {}) for sample in batch],
+    )
+
+    def peak(gaps: int) -> int:
+        path = tmp_path / f"{gaps}.zarr"
+        source = RecordingWriter(path, SIZE)
+        for gap in range(gaps):
+            source.add_events(events_between(gap * gap_us, (gap + 1) * gap_us, events_a_gap, gap))
+        images = np.zeros((gaps + 1, SIZE.height, SIZE.width), np.uint8)
+        source.add_frames(Frames.without_exposure(images, np.arange(gaps + 1) * gap_us))
+        source.finish()
+        tracemalloc.start()
+        interpolate_file(path, tmp_path / f"slow{gaps}.mp4", weights=weights, asked=Asked(factor=2))
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    peak(2)  # what is loaded on first use
+    more_events = (200 - 120) * events_a_gap  # 120 gaps fill every buffer
+    bytes_an_event = 13  # x, y: uint16; t: int64; p: bool
+    assert peak(200) - peak(120) < 0.1 * more_events * bytes_an_event
 
 
 def test_bf16_is_near_fp32_and_keeps_the_original_frames(colour: Recording, weights: Path, tmp_path: Path) -> None:
