@@ -1,6 +1,7 @@
 """From the figures of single targets to tables: means per frame and per sequence, intervals, paired differences."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from evfi.evaluation.protocols import SETTING
 
 ALL_TARGETS = "all"
 AVERAGINGS = ("frame", "sequence")
+Drawn = dict[tuple[str | int, ...], Resampling]
+"""The draws for a set of targets: data set, protocol, skip, and all sample ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +127,51 @@ def paired_difference(
     chosen = chosen[chosen["protocol"].isin(protocols)]
     if target != ALL_TARGETS:
         chosen = chosen[chosen["target"] == target]
-    sides = [_side(chosen, name) for name in (method, other)]
-    if any(side.empty for side in sides):
+    left, right = (side_of(chosen, name) for name in (method, other))
+    if left.empty or right.empty:
         there = sorted(set(chosen["method"]))
         raise UserError(
             f"no {metric} of {method} and {other} for {dataset}, {'/'.join(protocols) or 'any protocol'}, skip {skip}, "
             f"target {target}: there are the methods {there}"
         )
-    pairs = sides[0].join(sides[1]["value"].rename("value_other"), how="inner").sort_index()
-    over = resampling(pairs, options, dataset, protocols[0], skip)
-    differences = (pairs["value"] - pairs["value_other"]).to_numpy(np.float64)
-    figure = _figures(differences, over.unit_of_row, over, options)[averaging]
+    found = difference_of(left, right, (dataset, protocols[0], skip), averaging=averaging, options=options)
+    return replace(found, method=method, other=other)
+
+
+def side_of(rows: Any, method: str) -> Any:
+    """One method's rows of one metric in one setting as a side of `difference_of`: a row a target, by sample id."""
+    own = rows[rows["method"] == method].set_index("sample_id")
+    return own[["sequence", "group", "t_us", "target", "value"]].sort_index()
+
+
+def difference_of(
+    left: Any,
+    right: Any,
+    key: tuple[str, str, int],
+    *,
+    averaging: str = "sequence",
+    options: BootstrapOptions,
+    drawn: Drawn | None = None,
+) -> Difference:
+    """Mean of (left - right) over the targets that both have a figure for, with its interval.
+
+    Args:
+        left, right: `side_of` two methods.
+        key: data set, protocol and skip, which name the draws.
+        drawn: draws made before, and where new ones are kept: hundreds of differences share a few sets of targets.
+    """
+    if not left.index.equals(right.index):
+        common = left.index.intersection(right.index).sort_values()
+        left, right = left.loc[common], right.loc[common]
+    drawn = {} if drawn is None else drawn
+    asked = (*key, *left.index)
+    if asked not in drawn:
+        drawn[asked] = resampling(left, options, *key)
+    over = drawn[asked]
+    differences = left["value"].to_numpy(np.float64) - right["value"].to_numpy(np.float64)
+    figure = _figures(differences, over.unit_of_row, over, options, (averaging,))[averaging]
     count = figure.sequences if averaging == "sequence" else figure.frames
-    return Difference(figure.value, figure.low, figure.high, count, method, other)
+    return Difference(figure.value, figure.low, figure.high, count)
 
 
 def gains_over_parts(
@@ -212,7 +247,11 @@ class _Place:
 
 
 def _figures(
-    values: Values, unit_of_row: NDArray[np.intp], over: Resampling, options: BootstrapOptions
+    values: Values,
+    unit_of_row: NDArray[np.intp],
+    over: Resampling,
+    options: BootstrapOptions,
+    averagings: Sequence[str] = AVERAGINGS,
 ) -> dict[str, _Figure]:
     """Mean and interval for each way of averaging."""
     units = len(over.sequence)
@@ -222,7 +261,7 @@ def _figures(
     means = means[np.isfinite(means)]
     spread = float(means.std(ddof=1)) if len(means) > 1 else float("nan")
     figures = {}
-    for averaging in AVERAGINGS:
+    for averaging in averagings:
         if averaging == "frame":
             value, drawn = (mean_per_frame(sums, counts, weights) for weights in (once, over.weights))
         else:
@@ -230,7 +269,3 @@ def _figures(
         low, high = interval(drawn, int((counts > 0).sum()), options.confidence)
         figures[averaging] = _Figure(float(value[0]), low, high, spread, int(counts.sum()), len(means))
     return figures
-
-
-def _side(chosen: Any, method: str) -> Any:
-    return chosen[chosen["method"] == method].set_index("sample_id")[["sequence", "group", "t_us", "value"]]

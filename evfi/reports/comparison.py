@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from evfi.evaluation.aggregate import ALL_TARGETS, Row, aggregate, paired_difference
+from evfi.evaluation.aggregate import ALL_TARGETS, Drawn, Row, aggregate, difference_of, side_of
 from evfi.evaluation.cards import Card, TableCard, metric_card, table_card
 from evfi.evaluation.options import NO_WEIGHTS, EvaluationOptions
 from evfi.reports.measured import Measured, Method, Setting
@@ -67,7 +67,8 @@ class Comparison:
         self._differences: dict[tuple[Setting, str, str, str, str], Paired | None] = {}
         self._tables: dict[Setting, pd.DataFrame] = {}
         self._values: dict[str, pd.DataFrame] = {}
-        self._rows_of_metric: dict[tuple[Setting, str], dict[str, pd.DataFrame]] = {}
+        self._sides: dict[tuple[Setting, str], dict[str, pd.DataFrame]] = {}
+        self._drawn: Drawn = {}
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
@@ -175,28 +176,24 @@ class Comparison:
         """The intervals' coverage in words: "95 %"."""
         return f"{100 * self._options.bootstrap.confidence:g} %"
 
-    def _rows_of(self, setting: Setting, metric: str) -> dict[str, pd.DataFrame]:
-        """The rows of each method, so that hundreds of differences need not search the whole table."""
-        if (setting, metric) not in self._rows_of_metric:
+    def _side(self, setting: Setting, metric: str, method: str, target: str) -> pd.DataFrame:
+        """A method's figures, looked up once, so that hundreds of differences need not search the whole table."""
+        if (setting, metric) not in self._sides:
             rows = self.table(setting)
             of_metric = rows.loc[rows["metric"] == metric]
-            self._rows_of_metric[setting, metric] = {str(name): own for name, own in of_metric.groupby("method")}
-        return self._rows_of_metric[setting, metric]
+            self._sides[setting, metric] = {name: side_of(of_metric, name) for name in set(of_metric["method"])}
+        side = self._sides[setting, metric][method]
+        return side if target == ALL_TARGETS else side.loc[side["target"] == target]
 
     def _paired(self, setting: Setting, method: str, versus: str, metric: str, target: str) -> Paired | None:
         if self.row(setting, method, metric, target) is None or self.row(setting, versus, metric, target) is None:
             return None
-        rows = self._rows_of(setting, metric)
-        difference = paired_difference(
-            pd.concat([rows[method], rows[versus]]),
-            method,
-            versus,
-            metric=metric,
-            dataset=setting.dataset,
-            skip=setting.skip,
-            protocol=setting.protocol,
-            target=target,
+        difference = difference_of(
+            self._side(setting, metric, method, target),
+            self._side(setting, metric, versus, target),
+            (setting.dataset, setting.protocol, setting.skip),
             options=self._options.bootstrap,
+            drawn=self._drawn,
         )
         if not math.isfinite(difference.value):
             return None

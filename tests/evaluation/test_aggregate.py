@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evfi.errors import UserError
-from evfi.evaluation.aggregate import Difference, Row, aggregate, gains_over_parts, paired_difference
+from evfi.evaluation.aggregate import (
+    Difference,
+    Drawn,
+    Row,
+    aggregate,
+    difference_of,
+    gains_over_parts,
+    paired_difference,
+    side_of,
+)
 from evfi.evaluation.bootstrap import block_length, resampling
 from evfi.evaluation.options import BootstrapOptions
 
@@ -191,6 +200,20 @@ def test_paired_difference_turns_its_sign_with_its_methods() -> None:
     asked = {"metric": "psnr_float", "dataset": "d", "skip": 1, "target": "im2", "options": FAST}
     forth, back = paired_difference(data, "a", "b", **asked), paired_difference(data, "b", "a", **asked)
     assert (forth.value, forth.low, forth.high) == pytest.approx((-back.value, -back.high, -back.low))
+
+
+def test_differences_with_kept_draws_are_those_without_also_where_a_method_lacks_targets() -> None:
+    rng = np.random.default_rng(10)
+    data = table({name: rng.normal(30, 1, (9, 3, 1)) for name in "abc"})
+    data = data[(data["method"] != "c") | (data["sequence"] > "s003")]
+    sides = {name: side_of(data, name) for name in "abc"}
+    drawn: Drawn = {}
+    for method, other in itertools.permutations("abc", 2):
+        kept = difference_of(sides[method], sides[other], ("d", "skip", 1), options=FAST, drawn=drawn)
+        alone = paired_difference(data, method, other, metric="psnr_float", dataset="d", skip=1, options=FAST)
+        assert (kept.value, kept.low, kept.high, kept.n) == (alone.value, alone.low, alone.high, alone.n)
+        assert kept.n == (5 if "c" in (method, other) else 9)
+    assert len(drawn) == 2, "all targets, and those of c"
 
 
 def test_a_certain_difference_leaves_zero_out() -> None:
