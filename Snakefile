@@ -18,13 +18,15 @@ pathvars:
 wildcard_constraints:
     part="train|test",
     shard=r"(train|test|triplets)-\d{5}",
+    scenes=r"(train|validation|test)-\d{5}",
     recording=alternatives(recording.name for recording in CONFIG.recordings),
     family=alternatives(CONFIG.families),
     stage=r"[a-z_]+",
-    method=alternatives(["baselines", *CONFIG.families]),
+    method=alternatives(CONFIG.methods()),
 
 
 include: "workflow/rules/demo.smk"
+include: "workflow/rules/scenes.smk"
 include: "workflow/rules/ingest.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/samples.smk"

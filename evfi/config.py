@@ -4,22 +4,24 @@ Precedence: command-line flag > --configfile > config/config.yaml > a stage's re
 errors that name the key's path.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from annotated_types import Ge, Len
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from evfi.demo.options import DemoOptions
 from evfi.errors import UserError
-from evfi.evaluation.options import EvaluationOptions, ThresholdSweepOptions
+from evfi.evaluation.options import BaselineName, EvaluationOptions, ThresholdSweepOptions
 from evfi.flow.options import FlowOptions
 from evfi.models.family import Family, Recipe, Stage
 from evfi.models.registry import FAMILIES
 from evfi.options import Options
 from evfi.reports.options import ReportOptions
 from evfi.samples.options import SamplesOptions
+from evfi.scenes.options import ScenesConfig
 from evfi.simulation.options import SimulationOptions
 from evfi.training.options import Runtime
 
@@ -117,7 +119,7 @@ def _name_list(value: Any) -> Any:
     return value.split(",") if isinstance(value, str) else value
 
 
-_WITH_PATHS = ("septuplets", "triplets", "recordings", "flows", "pretrained", "training")
+_WITH_PATHS = ("septuplets", "triplets", "recordings", "flows", "pretrained", "compared", "training")
 
 
 class Config(Options):
@@ -129,6 +131,7 @@ class Config(Options):
     demo: DemoOptions | None = None
     septuplets: SeptupletsConfig | None = None
     triplets: TripletsConfig | None = None
+    scenes: ScenesConfig | None = None
     recordings_split: Split = Field(default="test", description="of recordings that are given by their path alone")
     recordings: Annotated[tuple[RecordingConfig, ...], BeforeValidator(_recording_list)] = ()
     simulation: SimulationOptions = SimulationOptions()
@@ -136,6 +139,9 @@ class Config(Options):
     flows: FlowOptions = Field(default=FlowOptions(), description="optical flow of the families that need one")
     families: Annotated[tuple[str, ...], BeforeValidator(_name_list)] = ("timelens",)
     pretrained: dict[str, str] = Field(default={}, description="family: weights file, used instead of training")
+    compared: dict[str, str] = Field(
+        default={}, description="name: weights file, of further networks that are measured on the same samples"
+    )
     training: dict[str, FamilyTraining] = Field(default={})
     runtime: Runtime = Field(default=Runtime(), description="how training is computed; changes no result")
     evaluation: EvaluationOptions = EvaluationOptions()
@@ -165,8 +171,8 @@ class Config(Options):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.septuplets is None and self.triplets is None and not self.recordings:
-            raise ValueError("nothing to work on: give septuplets, triplets, recordings, or several of them")
+        if self.septuplets is None and self.triplets is None and self.scenes is None and not self.recordings:
+            raise ValueError("nothing to work on: give septuplets, triplets, scenes, recordings, or several of them")
         names = [recording.name for recording in self.recordings]
         for name in names:
             if names.count(name) > 1:
@@ -180,8 +186,19 @@ class Config(Options):
                 raise ValueError(f"nothing to train {name} on: give training data, or pretrained: {{{name}: FILE}}")
         for name, training in self.training.items():
             self._check_stage_names(name, training)
+        for name in self.compared:
+            if name in (*FAMILIES, "baselines", *get_args(BaselineName)) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                raise ValueError(f"compared.{name}: give it a name of its own, of small letters, digits and _")
         self._check_sweep()
         return self
+
+    def methods(self) -> tuple[str, ...]:
+        """The evaluations that the report compares."""
+        return ("baselines", *self.families, *self.compared)
+
+    def swept_methods(self) -> tuple[str, ...]:
+        """The evaluations that are repeated at other thresholds."""
+        return ("baselines", *self.families) if self.threshold_sweep else ()
 
     def _check_sweep(self) -> None:
         if self.threshold_sweep is None:
@@ -229,7 +246,12 @@ class Config(Options):
 
     def has_part(self, part: str) -> bool:
         """Whether there is anything to index for "train" or "test"."""
-        return bool(self.shards(part)) or any(part in recording.parts() for recording in self.recordings)
+        given = self.shards(part) or self.scene_shards(part)
+        return bool(given) or any(part in recording.parts() for recording in self.recordings)
+
+    def scene_shards(self, part: str) -> list[str]:
+        """Names of the shards of rendered scenes that belong to "train" or "test"."""
+        return self.scenes.shards(part) if self.scenes else []
 
     def shards(self, part: str) -> list[str]:
         """Names of the blocks of clips that belong to "train" or "test"."""

@@ -6,6 +6,7 @@ that changes no byte leaves them alone.
 
 ALGO_VERSIONS = {
     "demo": 1,
+    "scenes": 1,
     "ingest": 2,
     "doctor": 2,
     "simulation": 2,

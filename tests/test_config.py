@@ -139,3 +139,25 @@ def test_the_davis_run_of_wevi_trains_the_released_recipe_at_width_32() -> None:
         assert changed <= ours, stage
         assert (found.epochs, found.steps, found.lr_decay, found.learning_rate) == (epochs, None, 0.999, 5e-4)
     assert config.family_training("wevi").model == {"base_channels": 32}
+
+
+def test_scenes_alone_are_enough_to_train_and_to_measure_on() -> None:
+    config = validated({"scenes": {"train": 3, "validation": 1, "test": 1, "shard_size": 2}}, "test")
+    assert config.scene_shards("train") == ["train-00000", "train-00001", "validation-00000"]
+    assert config.has_part("train")
+    assert config.has_part("test")
+    none = validated({"scenes": {"test": 0}}, "test")
+    assert not none.has_part("test")
+
+
+@pytest.mark.parametrize("name", ["timelens", "blend", "baselines", "My Weights"])
+def test_a_compared_network_needs_a_name_of_its_own(name: str) -> None:
+    with pytest.raises(UserError, match=f"compared.{name}: give it a name of its own"):
+        validated({"septuplets": TREE, "compared": {name: "w"}}, "test")
+
+
+def test_compared_networks_are_measured_after_the_families() -> None:
+    config = validated({"septuplets": TREE, "compared": {"before": "{results_dir}/w"}, "results_dir": "r"}, "test")
+    assert config.methods() == ("baselines", "timelens", "before")
+    assert config.compared == {"before": "r/w"}
+    assert config.swept_methods() == ()

@@ -15,6 +15,7 @@ from evfi.errors import EvfiError
 EXIT_USER, EXIT_BUG, EXIT_INTERRUPTED = 2, 70, 130
 VERBS = {
     "demo-data": "evfi.cli.demo_data",
+    "render-scenes": "evfi.cli.render_scenes",
     "ingest": "evfi.cli.ingest",
     "verify": "evfi.cli.verify",
     "blocks": "evfi.cli.blocks",

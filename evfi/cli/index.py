@@ -14,6 +14,7 @@ def run(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The index to write, ending in .parquet.")],
     part: Annotated[str, typer.Option(help="train (with validation) or test.")] = "test",
     clips: Annotated[str, typer.Option(metavar="STORE…", help="Clip stores, separated by spaces.")] = "",
+    scenes: Annotated[str, typer.Option(metavar="STORE…", help="Stores of rendered scenes, separated by spaces.")] = "",
     recordings: Annotated[
         str,
         typer.Option(
@@ -49,5 +50,6 @@ def run(
         part,
         clip_stores=[Path(store) for store in clips.split()],
         recordings=sources,
+        scene_stores=[Path(store) for store in scenes.split()],
         options=options_from(SamplesOptions, parsed_json(options).get("samples", {}), "samples"),
     )

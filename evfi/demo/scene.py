@@ -101,7 +101,7 @@ def draw_scene(
 def _draw_background(
     rng: np.random.Generator, picture: Texture, camera: CameraPath, sensor_size: SensorSize, duration_us: int
 ) -> Texture:
-    half_width, half_height = _camera_reach(camera, sensor_size, duration_us)
+    half_width, half_height = camera_reach(camera, sensor_size, duration_us)
     height, width = picture.shape[:2]
     # The largest scale at which the photograph still holds all that the camera will see; a part of it, if not blurred.
     whole = min(width / (2 * half_width), height / (2 * half_height))
@@ -150,7 +150,7 @@ def _tinted(rng: np.random.Generator, picture: Texture) -> Texture:
     return (picture * (cast / cast.max())).astype(np.float32)
 
 
-def _camera_reach(camera: CameraPath, sensor_size: SensorSize, duration_us: int) -> tuple[float, float]:
+def camera_reach(camera: CameraPath, sensor_size: SensorSize, duration_us: int) -> tuple[float, float]:
     """How far from the world's origin the picture's corners get, in world pixels along x and y."""
     half_width, half_height = (sensor_size.width - 1) / 2, (sensor_size.height - 1) / 2
     corners = np.array([[x, y, 1] for x in (-half_width, half_width) for y in (-half_height, half_height)])

@@ -68,7 +68,7 @@ class Outline:
         return (radius - np.hypot(x, y)) / np.hypot(1, slope / radius)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def photograph(name: str, gray: bool) -> Texture:
     """One of PHOTOGRAPHS as radiance in (0, 1), float32 (H, W, 1) for gray, else (H, W, 3) RGB; read-only.
 

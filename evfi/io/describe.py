@@ -17,6 +17,7 @@ from evfi.io.importers.options import ImportOptions
 from evfi.io.pieces import Imu, Triggers
 from evfi.io.readers import Kind, is_recording, kind_of
 from evfi.io.recording import RECORDING_SCHEMA, FrameStream, open_recording
+from evfi.io.scenes import SCENES_SCHEMA, open_scenes
 from evfi.io.stores import is_store, open_any, open_group
 from evfi.io.video_reader import VIDEO_ENDINGS, video_facts
 from evfi.types import Events, Frames, SensorSize
@@ -71,6 +72,8 @@ def _store(path: Path) -> Description:
         return _recording(path)
     if schema == CLIPS_SCHEMA:
         return _clips(path)
+    if schema == SCENES_SCHEMA:
+        return _scenes(path)
     if schema == FLOWS_SCHEMA:
         return _flows(path)
     raise InputFileError(f"{path} is a Zarr store of kind {schema!r}, not one of evfi's: check the path")
@@ -93,6 +96,25 @@ def _recording(path: Path) -> Description:
         "source": store.attributes.get("source"),
         "repairs": store.attributes.get("repairs"),
         "lost": store.attributes.get("lost"),
+    }
+
+
+def _scenes(path: Path) -> Description:
+    store = open_scenes(path)
+    numbers = range(len(store))
+    sizes = {store.sensor_size(number) for number in numbers}
+    times = [store.t_us(number) for number in numbers]
+    return {
+        "kind": "scenes",
+        "format": SCENES_SCHEMA,
+        "sensor_size": size_facts(sizes.pop()) if len(sizes) == 1 else None,
+        "events": None,
+        "frames": {
+            "count": sum(len(t) for t in times),
+            "start_us": min((int(t[0]) for t in times), default=None),
+            "end_us": max((int(t[-1]) for t in times), default=None),
+        },
+        "scenes": len(store),
     }
 
 

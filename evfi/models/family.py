@@ -73,7 +73,7 @@ class Recipe(Options):
         description="weights are averaged over the steps with this decay (0.999: over about 1000); the average is what "
         "is validated and exported. None = the last step's weights",
     )
-    datasets: tuple[Literal["septuplets", "recordings"], ...] = Field(
+    datasets: tuple[Literal["septuplets", "recordings", "scenes"], ...] = Field(
         default=(), exclude_if=is_unused, description="data sets of the index to train and validate on; none = all"
     )
 

@@ -48,6 +48,8 @@ def outputs_of(config: Config) -> Iterator[Output]:
         yield Output("demo_data", "raw", (raw / "demo.json",), raw, logs / "demo_data.log")
     for shard in dict.fromkeys([*config.shards("train"), *config.shards("test")]):
         yield _store("simulate", shard, results / "stores/clips", logs)
+    for shard in [*config.scene_shards("train"), *config.scene_shards("test")]:
+        yield _store("render_scenes", shard, results / "stores/scenes", logs)
     for recording in config.recordings:
         yield _store("ingest", recording.name, results / "stores/recordings", logs)
     for part in ("train", "test"):
@@ -64,10 +66,10 @@ def outputs_of(config: Config) -> Iterator[Output]:
             files = (folder / "weights.safetensors", folder / "run.json")
             log = logs / f"train/{family}-{stage.name}.log"
             yield Output("train_stage", f"{family}/{stage.name}", files, folder, log)
-    for method in ("baselines", *config.families):
+    for method in config.methods():
         folder = results / "evaluation" / method
         yield Output("evaluate", method, (folder / "evaluation.json",), folder, logs / f"evaluate/{method}.log")
-        if config.threshold_sweep is not None:
+        if method in config.swept_methods():
             sweep = results / "thresholds" / method
             log = logs / f"sweep_thresholds/{method}.log"
             yield Output("sweep_thresholds", method, (sweep / "thresholds.json",), sweep, log)

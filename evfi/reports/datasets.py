@@ -38,16 +38,28 @@ def data_pages(receipts: Sequence[Path], options: ReportOptions) -> tuple[DataPa
     """
     recordings: list[DataPage] = []
     clips: dict[str, list[Path]] = {}
+    scenes: dict[str, list[Mapping[str, Any]]] = {}
     room = options.surveyed_events
     for number, path in enumerate(receipts):
         receipt = read_json(path, remedy="make its store again")
         if "clip_ids" in receipt:
             clips.setdefault(path.stem.rsplit("-", 1)[0], []).append(path)
+        elif "scene_ids" in receipt:
+            scenes.setdefault(str(receipt["split"]), []).append(receipt)
         elif "counts" in receipt:
             events = int(receipt["counts"].get("events", 0))
             recordings.append(_recording(path, receipt, f"recording-{number}", is_read=events <= room))
             room -= events if events <= room else 0
-    return (*(_clips(part, paths, options) for part, paths in sorted(clips.items())), *recordings)
+    of_clips = (_clips(part, paths, options) for part, paths in sorted(clips.items()))
+    return (*of_clips, *(_scenes(split, found) for split, found in sorted(scenes.items())), *recordings)
+
+
+def _scenes(split: str, receipts: Sequence[Mapping[str, Any]]) -> DataPage:
+    """Of rendered scenes: nothing of their events is stored."""
+    count = sum(len(receipt["scene_ids"]) for receipt in receipts)
+    lines = (("scenes", f"{count:,}"), ("shards", f"{len(receipts):,}"))
+    more = plain_lines({"rendered": receipts[0]["options"], "sensors": receipts[0]["sensors"]})
+    return DataPage(f"Rendered scenes, {split}", lines, more=more)
 
 
 def _recording(path: Path, receipt: Mapping[str, Any], anchor: str, *, is_read: bool) -> DataPage:

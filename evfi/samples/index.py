@@ -16,6 +16,7 @@ from evfi.provenance import cpu_seconds, digest_file, write_json, write_stamp
 from evfi.samples.options import SamplesOptions
 from evfi.samples.recording_rows import RecordingSource, recording_rows
 from evfi.samples.rows import Place, Row
+from evfi.samples.scene_rows import scene_rows
 from evfi.samples.table import write_rows
 from evfi.samples.windows import groups_of_skip, validation_folders
 from evfi.versions import ALGO_VERSIONS
@@ -31,6 +32,7 @@ def write_index(
     *,
     clip_stores: Sequence[Path],
     recordings: Sequence[RecordingSource],
+    scene_stores: Sequence[Path] = (),
     options: SamplesOptions,
 ) -> None:
     """Write `out` (Parquet) and its receipt for one part: "train" (with validation rows) or "test".
@@ -49,6 +51,8 @@ def write_index(
 
     def rows() -> Iterator[Row]:
         yield from _clip_rows(out, part, clip_stores, options)
+        for store in scene_stores:
+            yield from scene_rows(out, part, store, options.scenes)
         for source in recordings:
             own: Counter[str] = Counter()
             yield from recording_rows(out, part, source, options, own)
@@ -58,10 +62,11 @@ def write_index(
         splits = write_rows(partial, rows())
         if not splits:
             raise UserError(
-                f"no {part} sample could be made from {len(clip_stores)} clip stores and {len(recordings)} recordings: "
+                f"no {part} sample could be made from {len(clip_stores)} clip stores, {len(scene_stores)} scene stores "
+                f"and {len(recordings)} recordings: "
                 "a skip of n needs n + 2 frames"
             )
-    stores = [*clip_stores, *(source.store for source in recordings)]
+    stores = [*clip_stores, *scene_stores, *(source.store for source in recordings)]
     _write_receipt(out, part, splits, stores, options, left_out)
     write_stamp(out, {"start_cpu_seconds": start})
     log.info("%s: %d samples", out, splits.total())

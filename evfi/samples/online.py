@@ -1,16 +1,23 @@
-"""Events of a clip simulated while training, instead of those in its store: thresholds and noise drawn anew."""
+"""Events that are simulated when a sample is read: of clips with thresholds and noise drawn anew, of scenes always."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
+from evfi.errors import InputFileError
 from evfi.io.clips import ClipStore
+from evfi.io.scenes import SceneStore
 from evfi.provenance import item_seed
 from evfi.simulation.intensity import luminance
 from evfi.simulation.options import SimulationOptions
 from evfi.simulation.shard import clip_seed
 from evfi.simulation.simulate import simulate
 from evfi.types import Events
+
+_FINE_STEPS = np.float32(256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +43,37 @@ class OnlineSimulation:
         t_us = clips.t_us(clip)
         gray = np.stack([luminance(clips.frame(clip, number)) for number in range(len(t_us))])
         return simulate(gray, t_us, self.options, seed=clip_seed(self.seed, clips.clip_ids[clip]))
+
+    def events_of_scene(self, scenes: SceneStore, scene: int, start_us: int, end_us: int) -> Events:
+        """The events of a rendered scene in [start_us, end_us), simulated from the moments of that time alone."""
+        moments, t_us = scenes.moments(scene, start_us, end_us)
+        seed = item_seed(self.seed, scenes.scene_ids[scene])
+        return _of_moments(moments, t_us, self.options, seed).window(start_us, end_us)
+
+
+def stored_sensor(scenes: SceneStore, scene: int, dataset: str) -> Callable[[], Events]:
+    """All events of a rendered scene, by the sensor that its store names for the data set, when called.
+
+    Raises:
+        InputFileError: when called, if the store names no such data set.
+    """
+
+    def events() -> Events:
+        if dataset not in scenes.sensors:
+            raise InputFileError(f"{scenes.path} has no sensor for {dataset!r}, only for {sorted(scenes.sensors)}")
+        t_us = scenes.t_us(scene)
+        moments, moment_us = scenes.moments(scene, int(t_us[0]), int(t_us[-1]))
+        options = SimulationOptions.model_validate(scenes.sensors[dataset])
+        return _of_moments(moments, moment_us, options, item_seed(scenes.seed(scene), dataset))
+
+    return events
+
+
+def _of_moments(moments: NDArray[np.uint16], t_us: NDArray[np.int64], options: SimulationOptions, seed: int) -> Events:
+    """Events of moments in steps of 1/256 gray level, which are close enough together to need nothing in between."""
+    return simulate(moments / _FINE_STEPS, t_us, _without_upsampling(options), seed=seed)
+
+
+@lru_cache(maxsize=8)
+def _without_upsampling(options: SimulationOptions) -> SimulationOptions:
+    return options.replaced(upsample="none")

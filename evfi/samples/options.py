@@ -10,6 +10,14 @@ from evfi.options import Options
 Skip = Annotated[int, Ge(1)]
 
 
+class SceneSamplesOptions(Options):
+    """Which samples an index holds of rendered scenes."""
+
+    train_skips: tuple[Skip, ...] = Field(default=(1, 2, 3, 5, 7, 9, 11, 15), description="drawn evenly")
+    train_rows: Annotated[int, Ge(1)] = Field(default=32, description="samples drawn of each scene to train on")
+    test_skips: tuple[Skip, ...] = (1, 3, 7, 15)
+
+
 class SamplesOptions(Options):
     """Which samples an index holds.
 
@@ -25,6 +33,11 @@ class SamplesOptions(Options):
         exclude_if=lambda value: value == (),  # it came later: older indexes keep their options' JSON
         description="moments between neighbouring frames of which there is no true frame, such as 1/3 and 2/3: rows to "
         "predict, measured by event_consistency alone",
+    )
+    scenes: SceneSamplesOptions = Field(
+        default=SceneSamplesOptions(),
+        exclude_if=lambda value: value == SceneSamplesOptions(),  # it came later, as above
+        description="of rendered scenes",
     )
     slide: bool = Field(default=True, description="groups of a recording overlap, one starting at every frame")
     validation_fraction: Annotated[float, Ge(0), Lt(1)] = Field(

@@ -15,10 +15,11 @@ from evfi.errors import MissingInputError
 from evfi.flow.providers import provider_of
 from evfi.io.clips import ClipStore, open_clips
 from evfi.io.recording import Recording, open_recording
+from evfi.io.scenes import SceneStore, open_scenes
 from evfi.samples.flow_store import FlowKey, StoredFlows, stored_flows
 from evfi.samples.index import read_index
 from evfi.samples.needs import TAU_TOLERANCE, Needs, SampleTimes
-from evfi.samples.online import OnlineSimulation
+from evfi.samples.online import OnlineSimulation, stored_sensor
 from evfi.samples.sample import Flow, Image, NeighbourFlows, Sample, as_rgb
 from evfi.types import Events, SensorSize
 
@@ -53,7 +54,7 @@ class SampleReader:
         self.needs = needs or Needs()
         self.table: pd.DataFrame = read_index(index)
         self._cache = _ByteCache(cache_bytes)
-        self._stores: dict[str, ClipStore | Recording] = {}
+        self._stores: dict[str, ClipStore | SceneStore | Recording] = {}
         self._stored = stored
         self.flow_provider = self._flows.provider if self._flows is not None else provider_of().name
 
@@ -120,11 +121,11 @@ class SampleReader:
     def _flows(self) -> StoredFlows | None:
         return stored_flows(self.index) if self.needs.flows and self._stored else None
 
-    def _flow_pairs(self, source: "_ClipSource | _RecordingSource", row: Any) -> list[tuple[int, int]]:
+    def _flow_pairs(self, source: "_Source", row: Any) -> list[tuple[int, int]]:
         context = self._context(source, row)
         return self.needs.flow_pairs(int(row.frame0), int(row.frame1), int(row.target), context)
 
-    def _flow(self, source: "_ClipSource | _RecordingSource", row: Any, start: int, end: int) -> Flow:
+    def _flow(self, source: "_Source", row: Any, start: int, end: int) -> Flow:
         """A stored flow, or one computed on first use; both are kept like frames."""
         key, stored = FlowKey(str(row.store), int(row.clip), start, end), self._flows
 
@@ -169,10 +170,12 @@ class SampleReader:
         # Not a pandas row: that takes 50 times longer, and its `clip` would be the method of that name.
         return SimpleNamespace(**{name: column[position] for name, column in self._columns.items()})
 
-    def _source(self, row: Any, online: OnlineSimulation | None = None) -> "_ClipSource | _RecordingSource":
+    def _source(self, row: Any, online: OnlineSimulation | None = None) -> "_Source":
+        if row.kind == "scene":
+            return _SceneSource(self, row, online)
         return _ClipSource(self, row, online) if row.kind == "clip" else _RecordingSource(self, row)
 
-    def _context(self, source: "_ClipSource | _RecordingSource", row: Any) -> tuple[int, int]:
+    def _context(self, source: "_Source", row: Any) -> tuple[int, int]:
         even = (int(row.before), int(row.after))
         return self.needs.context_numbers(int(row.frame0), int(row.frame1), even, len(source.t_us))
 
@@ -220,6 +223,37 @@ class _ClipSource:
         return self.clips.events(self.clip) if self.online is None else self.online.events(self.clips, self.clip)
 
 
+class _SceneSource:
+    """Events are simulated from the scene's moments: the whole scene's by the store's own sensor, or, while training,
+    those of a sample alone."""
+
+    def __init__(self, reader: SampleReader, row: Any, online: OnlineSimulation | None) -> None:
+        self.reader, self.store, self.scene, self.online = reader, str(row.store), int(row.clip), online
+        self.dataset = str(getattr(row, "dataset", ""))
+        self.scenes: SceneStore = reader.opened(self.store, open_scenes)
+
+    @cached_property
+    def t_us(self) -> NDArray[np.int64]:
+        return self.scenes.t_us(self.scene)
+
+    def frame(self, number: int) -> Image:
+        key = (self.store, self.scene, number)
+        return self.reader.cached(key, lambda: as_rgb(self.scenes.frame(self.scene, number)), _array_bytes)
+
+    truth = frame
+
+    @property
+    def sensor_size(self) -> SensorSize:
+        return self.scenes.sensor_size(self.scene)
+
+    def events(self, start_us: int, end_us: int) -> Events:
+        if self.online is not None:
+            return self.online.events_of_scene(self.scenes, self.scene, start_us, end_us)
+        key = (self.store, self.scene, "events", self.dataset)
+        own = stored_sensor(self.scenes, self.scene, self.dataset)
+        return self.reader.cached(key, own, _event_bytes).window(start_us, end_us)
+
+
 class _RecordingSource:
     def __init__(self, reader: SampleReader, row: Any) -> None:
         self.reader, self.store = reader, str(row.store)
@@ -250,7 +284,10 @@ class _RecordingSource:
         return self.reader.cached(key, lambda: as_rgb(getattr(self.recording, stream)[number]), _array_bytes)
 
 
-def _times(source: _ClipSource | _RecordingSource, row: Any, before: int, after: int) -> SampleTimes:
+_Source = _ClipSource | _RecordingSource | _SceneSource
+
+
+def _times(source: _Source, row: Any, before: int, after: int) -> SampleTimes:
     return SampleTimes(
         t0_us=int(row.t0_us),
         t1_us=int(row.t1_us),

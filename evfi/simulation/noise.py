@@ -91,6 +91,8 @@ def hot_pixels(noise: NoiseOptions, sensor_size: SensorSize, seed: int) -> list[
         if not (0 <= y < sensor_size.height and 0 <= x < sensor_size.width):
             raise UserError(f"hot pixel (y, x) = ({y}, {x}) lies outside the sensor of {sensor_size}")
     given = list(dict.fromkeys(noise.hot_pixels))
+    if not noise.hot_pixel_count:
+        return given
     free = np.setdiff1d(
         np.arange(sensor_size.height * sensor_size.width), [y * sensor_size.width + x for y, x in given]
     )

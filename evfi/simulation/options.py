@@ -103,6 +103,15 @@ class NoiseOptions(Options):
     latency_dark_us: float = Field(default=0.0, ge=0, le=US_PER_S)
     """What a black pixel has on top of `latency_us`; it falls with the gray value as 20 / (I + 20)."""
 
+    def scaled(self, strength: float) -> "NoiseOptions":
+        """Every term made weaker (0: none, 1: these): rates, spreads and delays times the strength, the low-pass's
+        cut-off divided by it."""
+        if strength <= 0:
+            return NoiseOptions()
+        rest = {name: getattr(self, name) * strength for name in _SCALED}
+        hot = {"hot_pixel_count": round(self.hot_pixel_count * strength), "hot_pixel_rate_hz": self.hot_pixel_rate_hz}
+        return NoiseOptions(cutoff_hz=self.cutoff_hz / strength, hot_pixels=self.hot_pixels, **hot, **rest)
+
     @property
     def moves_times(self) -> bool:
         """Whether the read-out stamps events at other times than they happened at (`read_out.py`)."""
@@ -113,6 +122,33 @@ class NoiseOptions(Options):
         """The terms that are on and act on pixels, not on the read-out; by name."""
         terms = ("threshold_sigma", "cutoff_hz", "leak_rate_hz", "shot_rate_hz", "hot_pixels", "hot_pixel_count")
         return [name for name in terms if getattr(self, name)]
+
+
+_SCALED = (
+    "threshold_sigma",
+    "leak_rate_hz",
+    "leak_spread_decades",
+    "leak_jitter",
+    "shot_rate_hz",
+    "jitter_us",
+    "latency_us",
+    "latency_dark_us",
+)
+
+
+class NoiseStrength(Options):
+    """How strong the noise of a clip is, drawn once per clip: none at all for a share of the clips, else U(low, high)
+    times `SimulationOptions.noise`."""
+
+    clean_share: float = Field(default=0.25, ge=0, le=1)
+    low: NonNegativeFloat = 0.0
+    high: NonNegativeFloat = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} must not exceed high {self.high}")
+        return self
 
 
 class SimulationOptions(Options):
@@ -146,6 +182,11 @@ class SimulationOptions(Options):
     """Where `torch` and `esim_torch` compute: cpu, cuda, cuda:1, …"""
 
     noise: NoiseOptions = NoiseOptions()
+    noise_strength: NoiseStrength | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,  # it came later: older receipts keep their options' JSON
+        description="every clip has the noise at a strength of its own; null = all of it",
+    )
 
     @field_validator("contrast_pos", "contrast_neg", mode="before")
     @classmethod

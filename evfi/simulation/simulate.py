@@ -19,7 +19,7 @@ from evfi.simulation.noise import draw_pixels
 from evfi.simulation.options import SimulationOptions
 from evfi.simulation.pixels import PixelModel, PixelState
 from evfi.simulation.read_out import ReadOut
-from evfi.simulation.thresholds import Contrast, draw_contrast
+from evfi.simulation.thresholds import Contrast, draw_contrast, with_drawn_noise
 from evfi.simulation.upsample import Upsampler
 from evfi.types import Events, SensorSize
 
@@ -55,9 +55,9 @@ def simulate(
 class Simulator:
     """One simulated sensor that is fed frames, chunk by chunk; however they are cut, the events are the same.
 
-    options: as given, `auto` replaced by the backend it chose. contrast: the thresholds drawn for this clip. pixels:
-    what was drawn for each pixel. subframes: upsampled steps in each interval so far. bounded: in how many intervals
-    `max_subframes` was fewer than motion asked for. advance: the backend's function.
+    options: as given, `auto` replaced by the backend it chose, and the noise as strong as drawn for this clip.
+    contrast: the thresholds drawn for this clip. pixels: what was drawn for each pixel. subframes: upsampled steps in
+    each interval so far. bounded: in how many intervals `max_subframes` was fewer than motion asked for. advance: the backend's function.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Simulator:
         if not (0 < sensor_size.height <= _LARGEST_SIDE and 0 < sensor_size.width <= _LARGEST_SIDE):
             raise UserError(f"cannot simulate a sensor of {sensor_size}: each side must be 1 to {_LARGEST_SIDE} pixels")
         self.sensor_size = sensor_size
-        self.options = resolved(options or SimulationOptions())
+        self.options = with_drawn_noise(resolved(options or SimulationOptions()), seed)
         self.contrast: Contrast = draw_contrast(self.options, seed)
         self.pixels: PixelModel = draw_pixels(self.options, self.contrast, sensor_size, seed)
         self.subframes: list[int] = []

@@ -1,4 +1,4 @@
-"""Contrast thresholds of one clip: fixed, or drawn as the options say."""
+"""What is drawn once per clip: contrast thresholds, and how strong the noise is."""
 
 from dataclasses import dataclass
 
@@ -31,6 +31,16 @@ def draw_contrast(options: SimulationOptions, seed: int) -> Contrast:
     if isinstance(neg, RatioDraw):
         return Contrast(pos, _clipped(pos * generator.normal(neg.mean, neg.sigma), neg.low, neg.high))
     return Contrast(pos, _drawn(neg, generator))
+
+
+def with_drawn_noise(options: SimulationOptions, seed: int) -> SimulationOptions:
+    """The options of one clip: their noise at the strength that is drawn for it; the same for the same seed."""
+    law = options.noise_strength
+    if law is None:
+        return options
+    generator = np.random.default_rng(item_seed(seed, "noise strength"))
+    clean, strength = generator.random() < law.clean_share, float(generator.uniform(law.low, law.high))
+    return options.replaced(noise=options.noise.scaled(0.0 if clean else strength), noise_strength=None)
 
 
 def _drawn(draw: float | UniformDraw | NormalDraw, generator: np.random.Generator) -> float:

@@ -60,6 +60,23 @@ def clip_tree(wildcards):
     return source.root
 
 
+def scene_stores(part, ending):
+    """The stores of rendered scenes of a part, or their receipts."""
+    return [f"{RESULTS}/stores/scenes/{shard}.{ending}" for shard in CONFIG.scene_shards(part)]
+
+
+def scene_block(wildcards):
+    """Which scenes a shard holds, as arguments."""
+    split, first, count = CONFIG.scenes.block(wildcards.scenes)
+    return ["--split", split, "--first", first, "--count", count]
+
+
+def scene_options(wildcards):
+    """What is rendered, and the sensors of the shard's own split: a change of the others' leaves it alone."""
+    split, _, _ = CONFIG.scenes.block(wildcards.scenes)
+    return options(scenes=CONFIG.scenes.slice_of(split))
+
+
 def recording_stores(part, ending):
     """The recording stores that belong to a part, or their receipts."""
     return [
@@ -72,7 +89,9 @@ def recording_stores(part, ending):
 def stores(part):
     """Every store of a part with its receipt: of a folder alone Snakemake sees but one time stamp."""
     return [
-        path for ending in ("zarr", "json") for path in (*clip_stores(part, ending), *recording_stores(part, ending))
+        path
+        for ending in ("zarr", "json")
+        for path in (*clip_stores(part, ending), *scene_stores(part, ending), *recording_stores(part, ending))
     ]
 
 
@@ -93,6 +112,7 @@ def rule_outputs():
         "blocks": [f"{RESULTS}/lists"],
         "ingest": [f"{RESULTS}/stores/recordings"],
         "simulate": [f"{RESULTS}/stores/clips"],
+        "render_scenes": [f"{RESULTS}/stores/scenes"],
         "index": [f"{RESULTS}/samples/{part}.parquet" for part in ("train", "test")],
         "flows": [f"{RESULTS}/samples/{part}-flows.zarr" for part in ("train", "test")],
         "train": [f"{RESULTS}/{family}" for family in CONFIG.trained_families()] + [f"{RESULTS}/state"],
@@ -187,10 +207,11 @@ def stage_threads(wildcards):
 
 
 def final_weights(method):
-    """The weights file of a family: trained by this run, or given as pretrained; None for the baselines."""
+    """The weights file of a method: trained by this run, or given; None for the baselines."""
     if method == "baselines":
         return None
-    return CONFIG.pretrained.get(method) or stage_weights(method, CONFIG.stages(method)[-1].name)
+    given = {**CONFIG.pretrained, **CONFIG.compared}
+    return given.get(method) or stage_weights(method, CONFIG.stages(method)[-1].name)
 
 
 def evaluation_threads(wildcards):
@@ -199,17 +220,19 @@ def evaluation_threads(wildcards):
 
 
 def evaluation_weights(wildcards):
-    """The weights as an input file. A pretrained file that is absent is left to the verb, which says so."""
+    """The weights as an input file. A given file that is absent is left to the verb, which says so."""
     weights = final_weights(wildcards.method)
-    if weights is None or (wildcards.method in CONFIG.pretrained and not Path(weights).exists()):
+    is_given = wildcards.method in (*CONFIG.pretrained, *CONFIG.compared)
+    if weights is None or (is_given and not Path(weights).exists()):
         return []
     return [weights]
 
 
 def weights_argument(wildcards):
-    """`--weights FILE` of a learned method."""
+    """`--weights FILE` of a learned method; `--name NAME` where it is not its family's."""
     weights = final_weights(wildcards.method)
-    return ["--weights", weights] if weights else []
+    name = ["--name", wildcards.method] if wildcards.method in CONFIG.compared else []
+    return ["--weights", weights, *name] if weights else []
 
 
 def trained_stages():
@@ -217,11 +240,6 @@ def trained_stages():
     return [(family, stage.name) for family in CONFIG.trained_families() for stage in CONFIG.stages(family)]
 
 
-def methods():
-    """The evaluations that the report compares."""
-    return ["baselines", *CONFIG.families]
-
-
 def threshold_documents():
     """What the sweep over thresholds says of each method, where there is one."""
-    return [f"{RESULTS}/thresholds/{method}/thresholds.json" for method in methods() if CONFIG.threshold_sweep]
+    return [f"{RESULTS}/thresholds/{method}/thresholds.json" for method in CONFIG.swept_methods()]

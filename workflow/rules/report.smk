@@ -1,9 +1,9 @@
 # Everything that was measured, on one page that opens from disk.
 rule report:
     input:
-        targets=expand("<results>/evaluation/{method}/targets.parquet", method=methods()),
-        receipts=expand("<results>/evaluation/{method}/evaluation.json", method=methods()),
-        pictures=expand("<results>/evaluation/{method}/pictures", method=methods()),
+        targets=expand("<results>/evaluation/{method}/targets.parquet", method=CONFIG.methods()),
+        receipts=expand("<results>/evaluation/{method}/evaluation.json", method=CONFIG.methods()),
+        pictures=expand("<results>/evaluation/{method}/pictures", method=CONFIG.methods()),
         thresholds=threshold_documents(),
         runs=[f"<results>/{family}/{stage}/run.json" for family, stage in trained_stages()],
         stores=store_receipts(),
@@ -31,7 +31,7 @@ rule report:
     params:
         out=subpath(output.page, parent=True),
         benchmarks=f"{RESULTS}/benchmarks",
-        evaluations=[f"{RESULTS}/evaluation/{method}" for method in methods()],
+        evaluations=[f"{RESULTS}/evaluation/{method}" for method in CONFIG.methods()],
         thresholds=[str(Path(path).parent) for path in threshold_documents()],
         trainings=[f"{RESULTS}/{family}/{stage}" for family, stage in trained_stages()],
         rendered=rendered_argument(),

@@ -18,13 +18,14 @@ rule index:
         gpu=0,
     params:
         clips=lambda wildcards: clip_stores(wildcards.part, "zarr"),
+        scenes=lambda wildcards: scene_stores(wildcards.part, "zarr"),
         recordings=lambda wildcards: recording_arguments(wildcards.part),
         options=options(samples=CONFIG.samples),
         algo=ALGO_VERSIONS["index"],
     shell:
         """
         evfi index {output.table:q} --part {wildcards.part} --options {params.options:q} \
-            --clips "{params.clips}" --recordings "{params.recordings}" 2>&1 | tee {log}
+            --clips "{params.clips}" --scenes "{params.scenes}" --recordings "{params.recordings}" 2>&1 | tee {log}
         """
 
 
