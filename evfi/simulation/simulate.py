@@ -57,7 +57,8 @@ class Simulator:
 
     options: as given, `auto` replaced by the backend it chose, and the noise as strong as drawn for this clip.
     contrast: the thresholds drawn for this clip. pixels: what was drawn for each pixel. subframes: upsampled steps in
-    each interval so far. bounded: in how many intervals `max_subframes` was fewer than motion asked for. advance: the backend's function.
+    each interval so far. bounded: in how many intervals `max_subframes` was fewer than motion asked for.
+    advance: the backend's function.
     """
 
     def __init__(
