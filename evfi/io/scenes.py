@@ -184,7 +184,8 @@ class SceneStore:
     @cached_property
     def sensors(self) -> dict[str, Any]:
         """What simulates the events: the JSON of SimulationOptions by data set."""
-        return dict(self._group.attrs["sensors"])  # pyright: ignore[reportArgumentType]
+        sensors: Any = self._group.attrs["sensors"]
+        return dict(sensors)
 
     def __len__(self) -> int:
         return len(self.scene_ids)

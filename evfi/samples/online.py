@@ -71,7 +71,7 @@ def stored_sensor(scenes: SceneStore, scene: int, dataset: str) -> Callable[[], 
 
 def _of_moments(moments: NDArray[np.uint16], t_us: NDArray[np.int64], options: SimulationOptions, seed: int) -> Events:
     """Events of moments in steps of 1/256 gray level, which are close enough together to need nothing in between."""
-    return simulate(moments / _FINE_STEPS, t_us, _without_upsampling(options), seed=seed)
+    return simulate(moments / _FINE_STEPS, t_us, _without_upsampling(options), seed=seed)  # pyright: ignore[reportArgumentType] - frozen
 
 
 @lru_cache(maxsize=8)

@@ -39,7 +39,7 @@ def draw_picture(rng: Rng, split: str, channels: int, procedural: bool) -> tuple
         name = str(rng.choice(list(PATTERNS)))
         return _toned(rng, PATTERNS[name](rng, channels)), name
     name = str(rng.choice(SCENE_PHOTOGRAPHS[split]))
-    picture = np.rot90(photograph(name, channels == 1), rng.integers(4))
+    picture = np.rot90(photograph(name, channels == 1), int(rng.integers(4)))
     if rng.random() < 0.5:
         picture = picture[:, ::-1]
     if channels == 3:
@@ -128,7 +128,7 @@ def text(rng: Rng, channels: int) -> Texture:
         cv2.putText(ink, words, (int(rng.integers(-40, 5)), y), face, size, 255, thickness, cv2.LINE_AA)
         colour = (rng.uniform(0, 0.25, channels) if dark else rng.uniform(0.7, 1, channels)).astype(np.float32)
         opacity = ink[..., None] / np.float32(255)
-        picture = picture * (1 - opacity) + colour * opacity
+        picture = (picture * (1 - opacity) + colour * opacity).astype(np.float32)
         y += int(14 + 24 * size)
     return picture
 
