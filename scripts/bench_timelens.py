@@ -30,6 +30,7 @@ from evfi.models.registry import family_named
 from evfi.models.weights import load_model
 from evfi.nn.precision import autocast, precision_note
 from evfi.representation.voxel import voxel_grids_around
+from evfi.samples.index import read_index
 from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
 from evfi.training.loop import train_stage
@@ -79,7 +80,7 @@ def _tables(results: Path) -> None:
     reader = SampleReader(results / "samples/test.parquet")
     plain, fast = _model(results / WEIGHTS), _model(results / WEIGHTS).to(memory_format=torch.channels_last)  # pyright: ignore
     predictors = [load_predictor(results / WEIGHTS, threads=1, precision=precision) for precision in ("fp32", "bf16")]
-    table: Any = rows_to_measure(reader.table)
+    table: Any = rows_to_measure(read_index(reader.index))
     for key, rows in table.groupby(SETTING):
         places = np.linspace(0, len(rows) - 1, TARGETS_A_TABLE).round().astype(int)
         samples = [reader.read(row) for row in rows.iloc[sorted(set(places))].itertuples()]

@@ -18,6 +18,7 @@ from evfi.evaluation.protocols import rows_to_measure
 from evfi.evaluation.targets import Asked, measured_targets, named_contestant
 from evfi.io.atomic import writing
 from evfi.provenance import cpu_seconds, digest_file, write_json, write_stamp
+from evfi.samples.index import read_index
 from evfi.samples.reader import SampleReader
 from evfi.versions import ALGO_VERSIONS
 
@@ -53,7 +54,7 @@ def evaluate(
     cv2.setNumThreads(1)
     name, contestant, digest = _entrant(weights, name, method, device, options)
     reader = SampleReader(index, needs=contestant.needs)
-    rows = rows_to_measure(reader.table)
+    rows = rows_to_measure(read_index(index))
     chosen = chosen_rows(rows, options.pictures_per_protocol)
     with writing(out) as partial:
         partial.mkdir()

@@ -20,6 +20,7 @@ from evfi.evaluation.protocols import SETTING, rows_to_measure
 from evfi.evaluation.targets import measured_targets, named_contestant
 from evfi.io.atomic import writing
 from evfi.provenance import digest_file, write_json, write_stamp
+from evfi.samples.index import read_index
 from evfi.samples.online import OnlineSimulation
 from evfi.samples.reader import SampleReader
 from evfi.simulation.options import SimulationOptions
@@ -62,7 +63,7 @@ def sweep_thresholds(
     cv2.setNumThreads(1)
     name, contestant = named_contestant(weights, device, options)
     reader = SampleReader(index, needs=contestant.needs)
-    rows = clip_rows(reader.table, sweep.max_targets)
+    rows = clip_rows(read_index(index), sweep.max_targets)
     with writing(out) as partial:
         partial.mkdir()
         tables, methods = [], []

@@ -44,7 +44,9 @@ def compute_flows(index: Path, needs: Sequence[Needs], flow: FlowProvider, *, da
 
 
 def _rows(reader: SampleReader, needs: Needs, datasets: Sequence[str]) -> NDArray[np.intp]:
-    if not needs.flows_to_target:
-        return np.flatnonzero(reader.table["split"] == "test") if needs.flows_between else np.empty(0, np.intp)
-    wanted = reader.table["split"] != "test"
-    return np.flatnonzero(wanted & reader.table["dataset"].isin(datasets) if datasets else wanted)
+    if needs.flows_to_target:
+        named = ["split", "dataset"]
+        return reader.rows.where(
+            named, lambda row: (row["split"] != "test") & (row["dataset"].isin(datasets) if datasets else True)
+        )
+    return reader.rows.where(["split"], lambda row: (row["split"] == "test") & needs.flows_between)

@@ -16,16 +16,15 @@ def without_tails(reader: SampleReader, positions: Positions, share: float) -> t
     The border follows from the recording's rows alone, so that stages with different needs share it. A row whose frames
     (context frames included) or events lie on both sides of it belongs to neither. Rows of clips are all trained on.
     """
-    table: Any = reader.table
-    spans = table[table["kind"] == "recording"].groupby(["store", "split"]).agg({"t0_us": "min", "t1_us": "max"})
+    spans = _spans(reader)
     train: list[int] = []
     tail: list[int] = []
     for position in positions.tolist():
-        row = table.iloc[position]
-        if row["kind"] != "recording":
+        row = reader.rows[position]
+        if row.kind != "recording":
             train.append(position)
             continue
-        start_us, end_us = (int(spans.loc[(row["store"], row["split"]), name]) for name in ("t0_us", "t1_us"))
+        start_us, end_us = spans[row.store, row.split]
         border_us = end_us - round(share * (end_us - start_us))
         first_us, last_us = reader.times(position).outer_window
         if last_us < border_us:
@@ -33,3 +32,14 @@ def without_tails(reader: SampleReader, positions: Positions, share: float) -> t
         elif first_us >= border_us:
             tail.append(position)
     return np.array(train, np.intp), np.array(tail, np.intp)
+
+
+def _spans(reader: SampleReader) -> dict[tuple[str, str], tuple[int, int]]:
+    """From when to when the rows of each recording (store) and split reach, microseconds."""
+    spans: dict[tuple[str, str], tuple[int, int]] = {}
+    for _, piece in reader.rows.pieces(["kind", "store", "split", "t0_us", "t1_us"]):
+        rows: Any = piece[piece["kind"] == "recording"].groupby(["store", "split"], observed=True)
+        for key, start_us, end_us in rows.agg({"t0_us": "min", "t1_us": "max"}).itertuples():
+            start, end = spans.get(key, (start_us, end_us))
+            spans[key] = min(start, int(start_us)), max(end, int(end_us))
+    return spans

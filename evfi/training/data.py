@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
@@ -81,10 +83,7 @@ class StageData:
     def __init__(self, index: Path, family: Family, recipe: Recipe) -> None:
         self.family, self.recipe = family, recipe
         self.reader = SampleReader(index, needs=recipe.needs(family.needs))
-        split = self.reader.table["split"].to_numpy()
-        wanted = self.reader.table["dataset"].isin(recipe.datasets).to_numpy() if recipe.datasets else True
-        self.sample_ids = self.reader.table["sample_id"].to_numpy()
-        train = np.flatnonzero((split == "train") & wanted)
+        train = self._of_split("train")
         if recipe.datasets and not len(train):
             raise UserError(
                 f"there is nothing to train on: {index} has no row of the split 'train' in the data sets "
@@ -98,7 +97,7 @@ class StageData:
                 f"({self.reader.needs}): add the skip 1 to samples.septuplet_train_skips and recording_train_skips; a "
                 "recording must have as many frames in a row, at even distances"
             )
-        held_out = self.reader.suitable(np.flatnonzero((split == "validation") & wanted))
+        held_out = self.reader.suitable(self._of_split("validation"))
         if recipe.validation_tail:
             self.training, tails = without_tails(self.reader, self.training, recipe.validation_tail)
             held_out = np.concatenate((held_out, tails))
@@ -106,6 +105,15 @@ class StageData:
         groups = [] if recipe.augment.crops else self.reader.by_size(self.training)
         apart = len(groups) > 1
         self.draws = DrawsApart(groups, recipe.seed, recipe.batch_size) if apart else Draws(self.training, recipe.seed)
+
+    def _of_split(self, split: str) -> NDArray[np.intp]:
+        """The rows of a split in the recipe's data sets."""
+
+        def wanted(rows: pd.DataFrame) -> Any:
+            named = rows["dataset"].isin(self.recipe.datasets) if self.recipe.datasets else True
+            return (rows["split"] == split) & named
+
+        return self.reader.rows.where(["split", "dataset"], wanted)
 
     def batches(self, start: int, end: int, runtime: Runtime, ranks: Ranks = ALONE) -> Iterator[Batch]:
         """This rank's part of the batches of the steps [start, end), the same whatever the runtime.
@@ -154,7 +162,7 @@ class StageData:
     def ids_of_step(self, step: int) -> list[str]:
         """The sample ids that step takes, for messages."""
         draws = draws_of_step(step, self.recipe.batch_size)
-        return [str(self.sample_ids[self.draws.position(draw)]) for draw in draws]
+        return [str(self.reader.rows[self.draws.position(draw)].sample_id) for draw in draws]
 
 
 def evenly(positions: NDArray[np.intp], count: int) -> NDArray[np.intp]:

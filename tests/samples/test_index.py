@@ -63,7 +63,7 @@ def test_groups_with_a_dropped_frame_are_left_out_with_a_count(
 def test_five_frames_in_a_row_never_reach_over_a_dropped_one_and_the_rest_is_counted(tmp_path: Path) -> None:
     times = np.delete(np.arange(12), 6)
     data = StageData(indexed(tmp_path, written(tmp_path, times, (0, 110_000))), WEVI, WEVI.last_stage.recipe)
-    table = data.reader.table
+    table = read_index(data.reader.index)
     assert table["frame0"].to_numpy()[data.training].tolist() == [1, 2, 7]
     assert data.left_out == len(table) - 3 == 4
 
@@ -113,7 +113,7 @@ def test_moments_without_a_true_frame_are_rows_with_any_list_of_taus(tmp_path: P
     assert rows["sample_id"].is_unique
     reader = SampleReader(index, needs=WEVI.needs)
     able = reader.suitable(rows.index.to_numpy())
-    assert reader.table["frame0"].to_numpy()[able].tolist() == [1, 1, 2, 2, 3, 3], "four frames in a row"
+    assert read_index(reader.index)["frame0"].to_numpy()[able].tolist() == [1, 1, 2, 2, 3, 3], "four frames in a row"
     sample = reader.at(int(able[0]))
     assert sample.target is None
     assert sample.outer_window == (0, 30_000)

@@ -89,7 +89,7 @@ def convlstm_recipe(**changes: object) -> Recipe:
 
 
 def names(data: StageData) -> list[str]:
-    return [str(data.sample_ids[position]).removeprefix("septuplets/") for position in data.training]
+    return [data.reader.rows[int(position)].sample_id.removeprefix("septuplets/") for position in data.training]
 
 
 def test_four_even_frames_are_one_sample_of_a_septuplet(index: Path) -> None:
