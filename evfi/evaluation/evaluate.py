@@ -11,12 +11,13 @@ import cv2
 from evfi.errors import UserError
 from evfi.evaluation.baselines import Baselines
 from evfi.evaluation.guests import Guest
-from evfi.evaluation.methods import Answer, Contestant, method_entry
+from evfi.evaluation.methods import Answer, Contestant, Method, method_entry
 from evfi.evaluation.options import EvaluationOptions
 from evfi.evaluation.pictures import chosen_rows, picture_entries, write_answers, write_inputs
 from evfi.evaluation.protocols import rows_to_measure
-from evfi.evaluation.targets import Asked, measured_targets, named_contestant
+from evfi.evaluation.targets import Asked, measured_pieces, named_contestant
 from evfi.io.atomic import writing
+from evfi.io.table_pieces import write_pieces
 from evfi.provenance import cpu_seconds, digest_file, write_json, write_stamp
 from evfi.samples.index import read_index
 from evfi.samples.reader import SampleReader
@@ -61,13 +62,14 @@ def evaluate(
         pictures = _PictureWriter(
             partial, frozenset(chosen["sample_id"]), with_inputs=isinstance(contestant, Baselines)
         )
-        table, methods = measured_targets(reader, rows, contestant, options, seen=pictures.write)
-        table.to_parquet(partial / TARGETS_FILE, index=False)
+        methods: dict[str, Method] = {}
+        pieces = measured_pieces(reader, rows, contestant, options, methods, seen=pictures.write)
+        write_pieces(partial / TARGETS_FILE, pieces)
         document = {
             "schema": "evfi.evaluation",
             "algo_version": EVALUATION_ALGO_VERSION,
             "name": name,
-            "methods": [method_entry(method) for method in methods],
+            "methods": [method_entry(method) for method in methods.values()],
             "pictures": picture_entries(chosen),
             "options": options.model_dump(mode="json"),
             "samples": len(rows),

@@ -26,6 +26,7 @@ from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
 
 BASELINES_NAME = "baselines"
+_PIECE_FIGURES = 1 << 16
 
 
 def named_contestant(
@@ -84,10 +85,32 @@ def measured_targets(
 ) -> tuple[pd.DataFrame, list[Method]]:
     """The table of all figures (TARGET_COLUMNS), and the methods in the order of the contestant's answers.
 
+    The arguments are those of `measured_pieces`.
+    """
+    methods: dict[str, Method] = {}
+    pieces = [*measured_pieces(reader, rows, contestant, options, methods, seen=seen, online=online)]
+    return pd.concat(pieces, ignore_index=True), [*methods.values()]
+
+
+def measured_pieces(
+    reader: SampleReader,
+    rows: pd.DataFrame,
+    contestant: Contestant,
+    options: EvaluationOptions,
+    methods: dict[str, Method],
+    *,
+    seen: Seen | None = None,
+    online: OnlineSimulation | None = None,
+    piece_figures: int = _PIECE_FIGURES,
+) -> Iterator[pd.DataFrame]:
+    """The table of all figures (TARGET_COLUMNS) in pieces of whole groups, so that memory does not grow with it.
+
     Args:
         rows: of `rows_to_measure`, numbered from 0.
+        methods: filled with the methods by name, in the order of the contestant's answers.
         seen: called with each sample and its answers.
         online: where given, the events of clips are simulated anew by it, and their contrasts count as unknown.
+        piece_figures: a piece ends with the group in which it has so many.
     """
 
     def batch_measured(batch: Sequence[Asked]) -> list[_Measured]:
@@ -95,19 +118,24 @@ def measured_targets(
         return [_one_measured(one, own, options, seen) for one, own in zip(batch, answers, strict=True)]
 
     figures: list[tuple[int, Measurement]] = []
-    methods: dict[str, Method] = {}
+    group: tuple[object, ...] | None = None
     temporal = TemporalRuler(options)
     threads = options.threads if contestant.side_by_side else 1
     with ThreadPoolExecutor(threads, "evaluate", torch.set_num_threads, (1,)) as pool:
         done = mapped_ahead(batch_measured, _batches(reader, rows, options.batch_size, online), pool, threads)
         targets = (one for batch in done for one in batch)
         for found in tracked(targets, total=len(rows), label="evaluate", unit="target"):
-            row = found.one.row
+            row, before = found.one.row, group
+            group = _group_key(row)
             methods.update({answer.method.name: answer.method for answer in found.answers})
+            # Those of the group before, if this begins another.
+            figures.extend(temporal.add(row.Index, group, found.one.sample, found.answers))
+            if group != before and len(figures) >= piece_figures:
+                yield _table(rows, figures)
+                figures = []
             figures.extend((row.Index, figure) for figure in found.figures)
-            figures.extend(temporal.add(row.Index, _group_key(row), found.one.sample, found.answers))
         figures.extend(temporal.rest())
-    return _table(rows, figures), [*methods.values()]
+    yield _table(rows, figures)
 
 
 def _group_key(row: Any) -> tuple[object, ...]:

@@ -7,10 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-from pyarrow import parquet
 
 from evfi.errors import UserError
+from evfi.io.table_pieces import write_pieces
 from evfi.samples.rows import Row
 
 _PIECE_ROWS = 1 << 14
@@ -26,16 +25,13 @@ def write_rows(path: Path, rows: Iterable[Row], piece_rows: int = _PIECE_ROWS) -
         UserError: two rows have the same id.
     """
     splits: Counter[str] = Counter()
-    writer: parquet.ParquetWriter | None = None
-    try:
+
+    def tables() -> Iterator[pd.DataFrame]:
         for piece in _pieces(_unique(rows), piece_rows):
             splits.update(row.split for row in piece)
-            table = pa.Table.from_pandas(pd.DataFrame([asdict(row) for row in piece]), preserve_index=False)
-            writer = writer or parquet.ParquetWriter(path, table.schema, compression="snappy")
-            writer.write_table(table)
-    finally:
-        if writer is not None:
-            writer.close()
+            yield pd.DataFrame([asdict(row) for row in piece])
+
+    write_pieces(path, tables())
     return splits
 
 
