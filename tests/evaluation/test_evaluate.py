@@ -139,7 +139,7 @@ def test_figures_are_those_of_the_answers_read_from_their_pictures(measured: Pat
     table = pd.read_parquet(measured / "targets.parquet").set_index(["sample_id", "method", "metric"])["value"]
     document = json.loads((measured / "evaluation.json").read_text())
     index = SampleReader(stores / "test.parquet")
-    rows = index.table.set_index("sample_id", drop=False)
+    rows = read_index(index.index).set_index("sample_id", drop=False)
     for entry in document["pictures"]:
         sample = index.at(rows.index.get_loc(entry["sample_id"]))
         folder = measured / "pictures" / entry["folder"]
