@@ -23,6 +23,4 @@ def run(
 
     given = parsed_json(options).get("demo", {})
     chosen = DemoOptions.smoke().replaced(**given) if smoke else options_from(DemoOptions, given, "demo")
-    summary = write_demo_data(out, chosen, workers=workers)
-    for name, value in summary["statistics"].items():
-        print(f"{name}: {value}")
+    write_demo_data(out, chosen, workers=workers)
