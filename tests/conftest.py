@@ -44,6 +44,18 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core, which finds what a page withholds from people who do not see it or use no mouse.
+
+    It is no part of this repository: `make browser` fetches it where npm reaches a registry.
+    """
+    path = os.environ.get("EVFI_AXE", "")
+    if not Path(path).is_file():
+        pytest.skip("needs axe-core: npm pack axe-core, unpack it, and set EVFI_AXE to its axe.min.js")
+    return Path(path).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
 def screenshots() -> Path:
     """Where pictures of pages are kept for people: results/screenshots."""
     folder = REPOSITORY / "results" / "screenshots"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from evfi.reports.page import write_report
+from tests.accessibility import complaints_of_axe
 
 pytestmark = pytest.mark.browser
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -113,6 +114,25 @@ def test_a_table_sorts_both_ways_by_a_click_on_a_heading(opened: Watched, reques
     assert heading.get_attribute("aria-sort") == "ascending"
     assert values() == sorted(before)
     assert before not in (sorted(before), sorted(before, reverse=True)), "the order of the page itself is another"
+
+
+def test_the_keyboard_alone_reaches_the_results_sorts_and_opens_pictures(opened: Watched) -> None:
+    opened.page.keyboard.press("Tab")
+    assert opened.page.evaluate("document.activeElement.getAttribute('href')") == "#content"
+    heading = opened.page.locator("#setting-0 table.sortable").first.locator("thead th").nth(1)
+    heading.locator("button").focus()
+    opened.page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "descending"
+    thumb = opened.page.locator(".thumbs button").nth(1)
+    thumb.focus()
+    opened.page.keyboard.press("Space")
+    assert thumb.get_attribute("aria-pressed") == "true"
+    opened.page.keyboard.press("Tab")
+    assert opened.page.evaluate("document.activeElement.matches('button, input, select, summary, a')")
+
+
+def test_axe_finds_nothing_that_shuts_people_out(opened: Watched, report: Path, axe: str) -> None:
+    assert complaints_of_axe(opened.page, axe, unfold=report != FINISHED) == []
 
 
 def test_scrubbing_through_tau_changes_picture_words_and_events(

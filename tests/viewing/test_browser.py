@@ -11,6 +11,7 @@ from evfi.io.recording import RecordingWriter
 from evfi.types import Events, Frames, SensorSize
 from evfi.viewing.folder import shown_at
 from evfi.viewing.server import Server, Viewer, serving
+from tests.accessibility import complaints_of_axe
 
 pytestmark = pytest.mark.browser
 SIZE = SensorSize(height=90, width=120)
@@ -101,6 +102,10 @@ def test_arrow_keys_step_from_frame_to_frame(page) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
     assert page.locator("#now").inner_text().startswith("0.025 ")
+
+
+def test_axe_finds_nothing_that_shuts_people_out(page, axe: str) -> None:
+    assert complaints_of_axe(page, axe) == []
 
 
 def test_names_from_files_stay_text_and_another_recording_can_be_chosen(page) -> None:
