@@ -1,5 +1,6 @@
 """`evfi interpolate`: slow motion from a recording, or from a video alone."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from evfi.errors import MissingInputError, UserError
 from evfi.options import Precision
 from evfi.units import BYTES_PER_MB, seconds_to_us
+
+log = logging.getLogger(__name__)
 
 Seconds = Annotated[float | None, typer.Option(min=0, help="Seconds after the recording's first frame.")]
 
@@ -46,7 +49,9 @@ def run(
     end: Seconds = None,
     playback_fps: Annotated[float | None, typer.Option(help="Playback rate; default: the recording's own.")] = None,
     realtime: Annotated[bool, typer.Option("--realtime", help="Play as fast as it happened.")] = False,
-    weights: Annotated[Path | None, typer.Option(help="Weights; default: the newest that a run left.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights; default: the newest that a run left, else evfi's own.")
+    ] = None,
     family: Annotated[str, typer.Option(help="Whose weights to look for.")] = "timelens",
     results: Annotated[Path, typer.Option(help="Where to look for them.")] = Path("results"),
     side_by_side: SideBySide = False,
@@ -96,7 +101,7 @@ def run(
     summary = interpolate_file(
         source,
         out,
-        weights=weights or newest_weights(results, family),
+        weights=weights or default_weights(results, family),
         asked=asked,
         cleaning=Cleaning(hot_pixels=mask_hot_pixels, background_us=background_us),
         intermediates=save_intermediates,
@@ -117,19 +122,28 @@ def _whole(text: str) -> int:
         raise UserError(f"--at-us wants whole microseconds, got {text!r}") from None
 
 
-def newest_weights(results: Path, family: str) -> Path:
-    """The newest of a family's complete weights under `results`: the last stage's of each of its tracks.
+def default_weights(results: Path, family: str) -> Path:
+    """The newest of a family's complete weights under `results` (the last stage's of each of its tracks); where there
+    are none, the open weights that come with evfi. A line says which.
 
     Raises:
-        MissingInputError: none there.
+        MissingInputError: neither is there.
     """
     from evfi.models.registry import family_named
+    from evfi.models.shipped import shipped_weights
 
-    names = [stage.name for stage in family_named(family).last_stages()]
-    paths = [results / family / name / "weights.safetensors" for name in names]
+    chosen = family_named(family)
+    paths = [results / family / stage.name / "weights.safetensors" for stage in chosen.last_stages()]
     found = [path for path in paths if path.is_file()]
-    if not found:
+    if found:
+        newest = max(found, key=lambda path: path.stat().st_mtime_ns)
+        log.info("weights: %s, which a run left", newest)
+        return newest
+    open_weights = shipped_weights(chosen)
+    if open_weights is None:
         raise MissingInputError(
-            f"no {family} weights at {paths[0]}: run `make demo` once to train them, or give --weights"
+            f"no {family} weights at {paths[0]}, and no open weights of {family} in this build of evfi: give "
+            "--weights, or run `make demo` once to train some"
         )
-    return max(found, key=lambda path: path.stat().st_mtime_ns)
+    log.info("weights: the open weights of %s that come with evfi (%s)", chosen.label, open_weights)
+    return open_weights

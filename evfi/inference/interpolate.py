@@ -14,6 +14,8 @@ from evfi.inference.predictor import Prediction, Predictor, load_predictor
 from evfi.inference.quantise import quantised, saturated_share
 from evfi.inference.windows import Times, Window, windows_at
 from evfi.io.recording import FrameStream, Recording
+from evfi.models.registry import family_named
+from evfi.models.shipped import shipped_weights
 from evfi.samples.needs import SampleTimes
 from evfi.samples.sample import Image, Sample, as_rgb
 from evfi.types import Events
@@ -21,10 +23,16 @@ from evfi.types import Events
 # The pair and its two context frames.
 _KEPT_FRAMES = 4
 _EXPOSURE_CHANGE = 1.2
+_OPEN_FAMILY = "timelens"
 
 
 def interpolate(
-    recording: Recording, t_us: Any, weights: Path | str, *, device: str = "cpu", threads: int | None = None
+    recording: Recording,
+    t_us: Any,
+    weights: Path | str | None = None,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
 ) -> Image:
     """Frames at the requested times, uint8 (N, H, W) for a gray recording, (N, H, W, 3) RGB for a colour one.
 
@@ -34,7 +42,7 @@ def interpolate(
     Args:
         recording: with frames, as `evfi.io.recording.open_recording` gives it.
         t_us: one time or several, int microseconds, between the first and the last frame.
-        weights: a safetensors file of any family.
+        weights: a safetensors file of any family; None = the open weights that come with evfi.
         device, threads: as in `load_predictor`.
 
     Raises:
@@ -45,9 +53,19 @@ def interpolate(
     times = np.atleast_1d(np.asarray(t_us, np.int64))
     stream = frames_of(recording)
     windows_at(stream.t_us, times)
-    predictor = load_predictor(Path(weights), device=device, threads=threads)
+    predictor = load_predictor(_given_or_open(weights), device=device, threads=threads)
     frames = [*interpolated_frames(recording, times, predictor)]
     return np.stack(frames) if frames else np.empty((0, *stream.shape), np.uint8)
+
+
+def _given_or_open(weights: Path | str | None) -> Path:
+    if weights is not None:
+        return Path(weights)
+    family = family_named(_OPEN_FAMILY)
+    shipped = shipped_weights(family)
+    if shipped is None:
+        raise MissingInputError(f"no open weights of {family.name} in this build of evfi: give weights=FILE")
+    return shipped
 
 
 def interpolated_frames(recording: Recording, times: Times, predictor: Predictor) -> Iterator[Image]:

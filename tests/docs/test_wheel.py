@@ -138,3 +138,9 @@ def test_the_wheel_carries_the_pages_of_report_and_viewer(environment: Path, tmp
     assert int(said.split()[0]) > 5000
     for name in ("report.html.j2", "report.css", "report.js", "gallery.html.j2", "macros.html.j2"):
         assert name in said
+
+
+def test_the_wheel_carries_the_folder_of_open_weights(environment: Path, tmp_path: Path) -> None:
+    code = "from evfi.models.shipped import FOLDER; print(*sorted(path.name for path in FOLDER.iterdir()))"
+    said = done(str(environment / "bin" / "python"), "-c", code, cwd=tmp_path)
+    assert said.split() == sorted(path.name for path in (REPOSITORY / "evfi" / "weights").iterdir())
