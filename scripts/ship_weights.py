@@ -26,6 +26,7 @@ from evfi.models.registry import family_named
 from evfi.models.shipped import FOLDER, MOST_BYTES, MOST_COST_DB, write_half, write_shipped_receipt
 from evfi.models.weights import load_weights
 from evfi.reports.model_card import model_card
+from evfi.samples.index import read_index
 from evfi.samples.reader import SampleReader
 from evfi.scenes.pictures import SCENE_PHOTOGRAPHS
 
@@ -108,7 +109,7 @@ def half_precision(single: Path, half: Path, index: Path, samples: int) -> dict[
     for name, path in (("float32", single), ("float16", half)):
         method, contestant = named_contestant(path, "cpu", options)
         reader = SampleReader(index, needs=contestant.needs)
-        rows = rows_to_measure(reader.table)
+        rows = rows_to_measure(read_index(index))
         chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, samples).astype(int))].reset_index(drop=True)
         table, _ = measured_targets(reader, chosen, contestant, options)
         found[name] = float(np.mean(table.loc[table["method"] == method, "value"].to_numpy()))
