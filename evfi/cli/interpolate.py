@@ -49,9 +49,7 @@ def run(
     end: Seconds = None,
     playback_fps: Annotated[float | None, typer.Option(help="Playback rate; default: the recording's own.")] = None,
     realtime: Annotated[bool, typer.Option("--realtime", help="Play as fast as it happened.")] = False,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights; default: the newest that a run left, else evfi's own.")
-    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights; default: a run's newest, else evfi's own.")] = None,
     family: Annotated[str, typer.Option(help="Whose weights to look for.")] = "timelens",
     results: Annotated[Path, typer.Option(help="Where to look for them.")] = Path("results"),
     side_by_side: SideBySide = False,
