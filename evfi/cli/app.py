@@ -24,6 +24,7 @@ VERBS = {
     "flows": "evfi.cli.flows",
     "train": "evfi.cli.train",
     "evaluate": "evfi.cli.evaluate",
+    "finetune": "evfi.cli.finetune",
     "sweep-thresholds": "evfi.cli.sweep_thresholds",
     "report": "evfi.cli.report",
     "status": "evfi.cli.status",
