@@ -49,6 +49,7 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.mark.slow
 def test_two_hundred_steps_by_the_same_seed_give_the_same_bytes_and_by_another_others(
     made: Made, tmp_path: Path
 ) -> None:
