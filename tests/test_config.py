@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evfi.config import Config, read_config, validated
+from evfi.config import Config, read_config, read_run_config, validated
 from evfi.errors import UserError
 from evfi.models.registry import FAMILIES
 from evfi.simulation.options import SimulationOptions
@@ -71,6 +71,18 @@ def test_finetuning_alone_wants_the_weights_that_it_starts_from() -> None:
     assert config.family_training("timelens").starts == {"attention": "r/w.safetensors"}
     with pytest.raises(UserError, match="no track 'tuned'"):
         validated({"septuplets": TREE, "training": {"timelens": {"tracks": ["tuned"]}}}, "test")
+
+
+def test_finetuning_on_recordings_is_slower_than_the_demo_that_it_starts_from() -> None:
+    default, overlay = (REPOSITORY / "config" / name for name in ("config.yaml", "davis_finetune.yaml"))
+    demo = read_run_config([], {}, default)
+    finetuned = read_run_config([overlay], {"recordings": "mine.aedat4"}, default)
+    for stage in finetuned.stages("timelens"):
+        before = demo.recipe("timelens", stage.name.removeprefix("finetune_"))
+        after = finetuned.recipe("timelens", stage.name)
+        assert after.learning_rate <= before.learning_rate / 3 + 1e-9
+        assert after.total_steps(1) < before.total_steps(1)
+        assert (after.grad_clip or 1) <= (before.grad_clip or 1)
 
 
 def test_nothing_to_train_on_is_said() -> None:

@@ -53,7 +53,7 @@ class ReportOptions(Options):
         default=24, description="most sequences of one setting that get a part of their own"
     )
     hardest_targets: Annotated[int, Ge(1)] = Field(
-        default=8, description="targets shown of a sequence, those first where the best learned method does worst"
+        default=8, description="targets shown of a sequence: those where the best learned method does worst"
     )
     surveyed_events: Annotated[int, Ge(0)] = Field(
         default=50_000_000, description="most events that the report reads of recordings, for their data-set pages"

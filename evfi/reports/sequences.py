@@ -96,9 +96,11 @@ def _hardest(comparison: Comparison, figures: pd.DataFrame, methods: Sequence[Me
     judged = next((method for method in methods if method.is_final), methods[0])
     worst = figures.sort_values(judged.name, ascending=card.higher_is_better, kind="stable")
     shown = worst.head(options.hardest_targets)
-    some = f"The {len(shown)} of {len(figures)} targets" if len(shown) < len(figures) else "All targets"
+    worst_of = f"where {judged.label} does worst"
+    few = f"The {len(shown)} of {len(figures)} targets {worst_of}"
+    said = few if len(shown) < len(figures) else f"All targets, first those {worst_of}"
     return Table(
-        caption=f"{some}, those first where {judged.label} does worst; {card.label}.",
+        caption=f"{said}; {card.label}.",
         first="frames, target",
         columns=tuple(Column(method.label, card.unit) for method in methods),
         lines=tuple(

@@ -32,12 +32,14 @@ STAND_INS = {"PATH": "my.aedat4", "IN": "my.aedat4", "STORE": "my.zarr", "OUT": 
 _TABLES = "needs a finished run (tests/reports/test_text_tables.py, tests/docs/test_evaluation_page.py)"
 IN_ORDER = ("docs/tutorial.md",)
 """Pages whose commands are run one after the other: each needs what the one before has made."""
-_FINETUNED = "needs hours of training (docs/davis.md); the verbs are run by tests/docs/test_evaluation_page.py"
+_FINETUNED = "needs minutes of training: tests/workflow/test_davis_finetune.py (slow) runs it"
 NOT_RUN = {
     "evfi evaluate results/davis_finetune/samples/test.parquet results/davis_finetune/evaluation/before    "
     "--weights results/timelens/attention/weights.safetensors --name before": _FINETUNED,
     "evfi table results/davis_finetune/evaluation/baselines results/davis_finetune/evaluation/before    "
     "results/davis_finetune/evaluation/timelens": _FINETUNED,
+    "evfi interpolate my.aedat4 slow.mp4 --factor 8 "
+    "--weights results/davis_finetune/timelens/finetune_attention/weights.safetensors": _FINETUNED,
     "evfi table results/evaluation/baselines results/evaluation/timelens --format latex": _TABLES,
     "evfi evaluate results/samples/test.parquet results/evaluation/nearest "
     "--method nearest=nearest.py:interpolate": _TABLES,
