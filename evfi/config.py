@@ -69,6 +69,12 @@ class RecordingConfig(Options):
     name: str = ""
     split: Split = "test"
     truth: str | None = None
+    simulated: bool = Field(default=False, description="a video or folder of frames, whose events are simulated")
+    fps: float | None = Field(default=None, description="frame rate of a simulated folder without timestamps.txt")
+    skips: tuple[Annotated[int, Ge(1)], ...] = Field(
+        default=(), description="of its test samples; none = samples.recording_test_skips"
+    )
+    dataset: str = Field(default="recordings", pattern=r"^[a-z][a-z0-9_]*$", description="what it is measured as")
 
     @model_validator(mode="after")
     def _named(self) -> Self:

@@ -1,7 +1,7 @@
 """`evfi index`: training or test samples as rows that point into stores."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,8 +18,9 @@ def run(
     recordings: Annotated[
         str,
         typer.Option(
-            metavar="NAME=SPLIT=STORE…",
-            help="Recording stores, separated by spaces; SPLIT is train, validation, test or time.",
+            metavar="NAME=SPLIT=STORE[=SKIPS[=DATASET]]…",
+            help="Recording stores, separated by spaces; SPLIT is train, validation, test or time; SKIPS such as 3,7 "
+            "are those of its test samples, DATASET what they are measured as.",
         ),
     ] = "",
     options: OptionsJson = "",
@@ -34,12 +35,7 @@ def run(
     """
     from evfi.samples.index import RecordingSource, write_index
 
-    sources = []
-    for text in recordings.split():
-        name, split, store = (*text.split("=", 2), "", "")[:3]
-        if split not in ("train", "validation", "test", "time") or not store:
-            raise UserError(f"--recordings wants NAME=SPLIT=STORE (train, validation, test or time), got {text}")
-        sources.append(RecordingSource(store=Path(store), name=name, split=split))
+    sources = [RecordingSource(**_recording(text)) for text in recordings.split()]
     for listed in (text for text in clips.split() if text.endswith(".txt")):
         raise UserError(
             f"{listed} is a list of clips, which have no events yet: `evfi simulate {listed} OUT.zarr --root TREE` "
@@ -53,3 +49,15 @@ def run(
         scene_stores=[Path(store) for store in scenes.split()],
         options=options_from(SamplesOptions, parsed_json(options).get("samples", {}), "samples"),
     )
+
+
+def _recording(text: str) -> dict[str, Any]:
+    """The parts of one NAME=SPLIT=STORE[=SKIPS[=DATASET]]."""
+    name, split, store, skips, dataset, *_ = (*text.split("=", 4), "", "", "", "")
+    if split not in ("train", "validation", "test", "time") or not store:
+        raise UserError(f"--recordings wants NAME=SPLIT=STORE (train, validation, test or time), got {text}")
+    numbers = [number for number in skips.split(",") if number]
+    if not all(number.isdigit() and int(number) for number in numbers):
+        raise UserError(f"the skips of a recording are numbers such as 3,7, got {skips!r} in {text}")
+    own = {"store": Path(store), "name": name, "split": split, "skips": tuple(map(int, numbers))}
+    return {**own, "dataset": dataset} if dataset else own

@@ -51,7 +51,8 @@ def outputs_of(config: Config) -> Iterator[Output]:
     for shard in [*config.scene_shards("train"), *config.scene_shards("test")]:
         yield _store("render_scenes", shard, results / "stores/scenes", logs)
     for recording in config.recordings:
-        yield _store("ingest", recording.name, results / "stores/recordings", logs)
+        rule = "simulate_recording" if recording.simulated else "ingest"
+        yield _store(rule, recording.name, results / "stores/recordings", logs)
     for part in ("train", "test"):
         if config.has_part(part):
             table = results / f"samples/{part}.parquet"

@@ -46,6 +46,16 @@ class SamplesOptions(Options):
     max_interval_ratio: Annotated[float, Gt(1)] = Field(
         default=1.5, description="a frame interval longer than this many median intervals breaks a group"
     )
+    leave_out_cuts: bool = Field(
+        default=False,
+        exclude_if=lambda value: value is False,  # it came later, as above
+        description="groups of a recording across a cut from one scene to another are left out",
+    )
+    recording_test_groups: Annotated[int, Ge(1)] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,  # likewise
+        description="most groups of a recording and skip that are measured, spread evenly; none = all",
+    )
     time_split_train: Annotated[float, Gt(0), Lt(1)] = Field(
         default=0.7, description="split 'time': the first part of the recording that trains"
     )

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evfi.errors import MissingInputError
-from evfi.io.recording import Recording, open_recording
+from evfi.io.recording import FrameStream, Recording, open_recording
+from evfi.samples.cuts import cuts
 from evfi.samples.options import SamplesOptions
 from evfi.samples.rows import Place, Row
 from evfi.samples.windows import Group, Times, groups_of_skip, is_covered, is_regular, time_split, truth_targets
@@ -20,11 +22,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RecordingSource:
-    """A recording store and the split it belongs to: train, validation, test, or time (both, with a gap)."""
+    """A recording store and the split it belongs to: train, validation, test, or time (both, with a gap).
+
+    skips: of its test rows, in place of the options' (none: those). dataset: what it is measured as.
+    """
 
     store: Path
     name: str
     split: str
+    skips: tuple[int, ...] = ()
+    dataset: str = "recordings"
 
 
 def recording_rows(
@@ -49,20 +56,21 @@ def recording_rows(
         if (split == "test") != (part == "test"):
             return
     place = Place(
-        dataset="recordings",
+        dataset=source.dataset,
         kind="recording",
         store=os.path.relpath(source.store, out.parent),
         clip=-1,
         sequence=source.name,
         split=split,
     )
-    checked = _Checked(times, _span(recording), options.max_interval_ratio, left_out)
-    skips = options.recording_test_skips if split == "test" else options.recording_train_skips
-    for skip in skips:
-        for group in groups_of_skip(end - first, skip, slide=options.slide):
-            moved = _moved(group, first)
-            if checked.usable(moved):
-                yield from place.rows(moved, skip, times)
+    cut_after = _cut_after(recording.frames) if options.leave_out_cuts else np.zeros(len(times), np.bool_)
+    checked = _Checked(times, _span(recording), options.max_interval_ratio, cut_after, left_out)
+    skips = source.skips or options.recording_test_skips
+    for skip in skips if split == "test" else options.recording_train_skips:
+        groups = (_moved(group, first) for group in groups_of_skip(end - first, skip, slide=options.slide))
+        usable = [group for group in groups if checked.usable(group)]
+        for group in _spread(usable, options.recording_test_groups if split == "test" else None):
+            yield from place.rows(group, skip, times)
     if split == "test" and recording.truth is not None:
         yield from _truth_rows(place, times[first:end], first, recording.truth.t_us)
     if split == "test" and options.recording_test_taus:
@@ -71,6 +79,17 @@ def recording_rows(
             if checked.usable(moved):
                 yield from place.rows_between(moved, times, options.recording_test_taus)
     checked.warn(source.store)
+
+
+def _cut_after(frames: FrameStream) -> NDArray[np.bool_]:
+    return cuts(frames[number] for number in range(len(frames)))
+
+
+def _spread(groups: list[Group], most: int | None) -> list[Group]:
+    """At most that many groups, evenly spread over all."""
+    if most is None or len(groups) <= most:
+        return groups
+    return [groups[number] for number in np.linspace(0, len(groups) - 1, most).round().astype(int)]
 
 
 def _span(recording: Recording) -> tuple[int, int] | None:
@@ -83,11 +102,13 @@ class _Checked:
 
     Attributes:
         events: start and end of the recording's events; None: it has none, and families of frames alone may use it.
+        cut_after: for each frame, whether another scene follows.
     """
 
     times: Times
     events: tuple[int, int] | None
     max_ratio: float
+    cut_after: NDArray[np.bool_]
     left_out: Counter[str]
 
     def usable(self, group: Group) -> bool:
@@ -96,6 +117,8 @@ class _Checked:
             reason = "an irregular frame interval"
         elif self.events is not None and not is_covered(*pair, self.events, float(np.median(np.diff(self.times))) / 2):
             reason = "no events over all of their time"
+        elif self.cut_after[group.frame0 : group.frame1].any():
+            reason = "a cut to another scene"
         else:
             return True
         self.left_out[reason] += 1

@@ -48,6 +48,14 @@ def test_the_run_is_shards_of_scenes_two_indexes_four_stages_and_four_evaluation
     }
 
 
+def test_the_run_on_real_frames_simulates_the_videos_and_ingests_the_recording(tmp_path: Path) -> None:
+    for name in ("davis/davis346.aedat4", "gopro240/000001.png", "video/vtest.avi", "video/bikes.mp4"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).touch()
+    jobs = planned(tmp_path, "--configfile", str(CONFIG.with_name("open_weights_real.yaml")), "--config", "data=data")
+    assert jobs == {"ingest": 1, "simulate_recording": 3, "index": 1, "evaluate": 4, "report": 1}
+
+
 def test_every_crop_fits_into_every_scene_and_training_draws_the_sensor_that_validation_has() -> None:
     config = read_run_config([CONFIG], {}, REPOSITORY / "config" / "config.yaml")
     assert config.scenes is not None

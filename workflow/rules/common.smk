@@ -143,16 +143,34 @@ def rendered_argument():
 def recording_arguments(part):
     """`NAME=SPLIT=STORE` of each recording of a part."""
     return [
-        f"{recording.name}={recording.split}={RESULTS}/stores/recordings/{recording.name}.zarr"
+        f"{recording.name}={recording.split}={RESULTS}/stores/recordings/{recording.name}.zarr{measured_as(recording)}"
         for recording in CONFIG.recordings
         if part in recording.parts()
     ]
+
+
+def measured_as(recording):
+    """`=SKIPS=DATASET` of a recording that names them."""
+    if not recording.skips and recording.dataset == "recordings":
+        return ""
+    return f"={','.join(map(str, recording.skips))}={recording.dataset}"
+
+
+def recordings_that_are(simulated):
+    """A pattern of the recordings whose events are simulated, or of the others."""
+    return alternatives(recording.name for recording in CONFIG.recordings if recording.simulated == simulated)
 
 
 def recording_files(wildcards):
     """A recording's raw file and, where there is one, its folder of held-out true frames."""
     recording = RECORDINGS[wildcards.recording]
     return [recording.path, *([recording.truth] if recording.truth else [])]
+
+
+def frame_rate_argument(wildcards):
+    """`--fps N` where the configuration names one."""
+    fps = RECORDINGS[wildcards.recording].fps
+    return ["--fps", fps] if fps else []
 
 
 def truth_argument(wildcards):
