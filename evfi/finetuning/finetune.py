@@ -12,6 +12,7 @@ from typing import Any
 from evfi.errors import TimeBudgetUsed, UserError
 from evfi.evaluation.evaluate import evaluate
 from evfi.evaluation.options import EvaluationOptions
+from evfi.finetuning.recipe import changes_of
 from evfi.finetuning.verdict import AFTER, BEFORE, Verdict, verdict_of
 from evfi.io.ingest import ingest
 from evfi.io.recording import open_recording
@@ -29,7 +30,7 @@ from evfi.training.options import Runtime
 
 log = logging.getLogger(__name__)
 TRACK = "finetune"
-_CROP, _PADDED_TO = 128, 32
+_PADDED_TO = 32
 WEIGHTS, RECEIPT = "weights.safetensors", "finetune.json"
 
 
@@ -71,8 +72,8 @@ def finetune(
     Args:
         recordings: files that `evfi ingest` reads, or recording stores; their names differ.
         weights: a whole model of the family's first track.
-        recipe: changes to the recipes of all stages; without a crop of its own, crops are 128 pixels wide, or as
-            wide as the smallest sensor allows.
+        recipe: changes to the recipes of all stages, which are those for a few seconds of recording
+            (`evfi.finetuning.recipe`), with crops as large as the smallest sensor allows.
 
     Raises:
         UserError: the family has no fine-tuning stages, or the recordings are too short.
@@ -86,8 +87,8 @@ def finetune(
     indexes = {part: out / "samples" / f"{part}.parquet" for part in ("train", "test")}
     for part, index in indexes.items():
         write_index(index, part, clip_stores=[], recordings=sources, options=samples or SamplesOptions())
-    changes = {"augment": {"crop": _fitting_crop(sources)}, **(recipe or {})}
-    after = _trained(start, indexes["train"], out, changes, runtime or Runtime(), end)
+    stages = _recipes(start.family, _fitting_side(sources), recipe or {})
+    after = _trained(start, stages, indexes["train"], out, runtime or Runtime(), end)
     verdict = _judged(indexes["test"], out, start.path, after, evaluation or EvaluationOptions())
     kept = out / WEIGHTS
     shutil.copyfile(after if verdict.helped else start.path, kept)
@@ -139,21 +140,26 @@ def _check_names(recordings: Sequence[Path]) -> None:
             raise UserError(f"two recordings are called {name!r}: rename one of the files")
 
 
-def _fitting_crop(sources: Sequence[RecordingSource]) -> int:
-    """The side of the crops: a multiple of what the networks pad to, where the smallest sensor has room for it."""
+def _fitting_side(sources: Sequence[RecordingSource]) -> int:
+    """The largest side of a crop: a multiple of what the networks pad to, where the smallest sensor has room for it."""
     sizes = [open_recording(source.store).sensor_size for source in sources]
     smallest = min(min(size.height, size.width) for size in sizes)
-    return min(_CROP, smallest // _PADDED_TO * _PADDED_TO or smallest)
+    return smallest // _PADDED_TO * _PADDED_TO or smallest
+
+
+def _recipes(family: Family, side: int, changes: Mapping[str, Any]) -> list[tuple[Stage, Recipe]]:
+    """The stages with their recipes."""
+    stages = family.stages_of([TRACK])
+    return [(stage, stage.recipe.overridden(changes_of(stage.name, side)).overridden(changes)) for stage in stages]
 
 
 def _trained(
-    start: _Start, index: Path, out: Path, changes: Mapping[str, Any], runtime: Runtime, end: float | None
+    start: _Start, stages: list[tuple[Stage, Recipe]], index: Path, out: Path, runtime: Runtime, end: float | None
 ) -> Path:
     """All stages in turn; the last one's weights. A finished stage of the same inputs and recipe is left alone."""
     weights = start.path
-    for stage in start.family.stages_of([TRACK]):
+    for stage, recipe in stages:
         folder = out / start.family.name / stage.name
-        recipe = stage.recipe.overridden(changes)
         (needed,) = stage.needs
         starts = {needed: weights}
         fingerprint = stage_fingerprint(start.family, stage, start.options, recipe, index, starts)

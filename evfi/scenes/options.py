@@ -12,13 +12,18 @@ from evfi.simulation.presets import PRESETS
 Share = Annotated[float, Ge(0), Le(1)]
 PixelsAnInterval = Annotated[float, Gt(0), Le(8)]
 Side = Annotated[int, Ge(32), Le(512)]
+Sizes = Annotated[tuple[tuple[Side, Side], ...], Len(1)]
 
 
 class SceneOptions(Options):
     """What a rendered scene may be. A frame interval is the time between two of its true frames."""
 
-    sizes: Annotated[tuple[tuple[Side, Side], ...], Len(1)] = Field(
-        default=((96, 128), (112, 112), (128, 96), (104, 120)), description="sensor sizes (height, width), drawn evenly"
+    sizes: Sizes = Field(
+        default=((80, 96), (96, 80), (72, 104), (88, 88)),
+        description="sensor sizes (height, width) of scenes to train on, drawn evenly; no smaller than the crops",
+    )
+    measured_sizes: Sizes = Field(
+        default=((96, 128), (112, 112), (128, 96), (104, 120)), description="of scenes to validate on and to test"
     )
     frames: Annotated[int, Ge(3), Le(65)] = Field(default=17, description="true frames of a scene: skips up to 15")
     interval_us: tuple[Annotated[int, Ge(1_000)], int] = Field(

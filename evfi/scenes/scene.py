@@ -64,7 +64,8 @@ class Timing:
 def drawn_scene(spec: SceneSpec) -> tuple[Scene, Timing, int]:
     """The scene, its timing, and the scene's own time (µs) of its first frame."""
     rng, options = np.random.default_rng(spec.seed), spec.options
-    height, width = options.sizes[rng.integers(len(options.sizes))]
+    sizes = options.sizes if spec.split == "train" else options.measured_sizes
+    height, width = sizes[rng.integers(len(sizes))]
     size, channels = SensorSize(height=height, width=width), 1 if rng.random() < options.gray_share else 3
     interval_us = int(_log_uniform(rng, options.interval_us))
     duration_us = (options.frames + 1) * interval_us

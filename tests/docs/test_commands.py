@@ -32,8 +32,11 @@ STAND_INS = {"PATH": "my.aedat4", "IN": "my.aedat4", "STORE": "my.zarr", "OUT": 
 _TABLES = "needs a finished run (tests/reports/test_text_tables.py, tests/docs/test_evaluation_page.py)"
 IN_ORDER = ("docs/tutorial.md",)
 """Pages whose commands are run one after the other: each needs what the one before has made."""
+_OWN_RECORDING = "needs a longer recording: tests/finetuning runs it"
 _FINETUNED = "needs minutes of training: tests/workflow/test_davis_finetune.py (slow) runs it"
 NOT_RUN = {
+    "evfi finetune my.aedat4": _OWN_RECORDING,
+    "evfi finetune my.aedat4 --out finetuned": _OWN_RECORDING,
     "evfi evaluate results/davis_finetune/samples/test.parquet results/davis_finetune/evaluation/before    "
     "--weights results/timelens/attention/weights.safetensors --name before": _FINETUNED,
     "evfi table results/davis_finetune/evaluation/baselines results/davis_finetune/evaluation/before    "

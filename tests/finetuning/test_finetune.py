@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from evfi.cli.app import exit_code
 from evfi.errors import TimeBudgetUsed, UserError
 from evfi.evaluation.options import EvaluationOptions
 from evfi.finetuning import finetune as module
 from evfi.finetuning.finetune import Finetuned, finetune
+from evfi.finetuning.recipe import BY_STAGE, CROPS, SHORT_RECORDING
 from evfi.io.images import write_png
 from evfi.models.family import Family, Stage
 from evfi.models.registry import family_named
@@ -24,8 +26,16 @@ from evfi.simulation.options import SimulationOptions
 from evfi.simulation.stream import simulate_file
 from evfi.training.options import Runtime
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 FAMILY = family_named("timelens")
-RECIPE = {"steps": 2, "batch_size": 2, "augment": {"crop": 32}, "journal_every": 1, "learning_rate": 1e-3}
+RECIPE = {
+    "validation_tail": 0.0,
+    "steps": 2,
+    "batch_size": 2,
+    "augment": {"crop": 32},
+    "journal_every": 1,
+    "learning_rate": 1e-3,
+}
 EVALUATION = {"pictures_per_protocol": 1, "metrics": ["psnr_float", "psnr_active"]}
 
 
@@ -163,7 +173,13 @@ def test_a_crop_larger_than_the_sensor_is_made_to_fit(recording: Path, weights: 
     small = {key: value for key, value in RECIPE.items() if key != "augment"}
     run(recording, weights, tmp_path / "out", recipe=small)
     facts = json.loads((tmp_path / "out/timelens/finetune_warp/run.json").read_text())
-    assert facts["recipe"]["augment"]["crop"] == 32
+    assert facts["recipe"]["augment"]["crop"] == [32, 32, 32, 32]
+
+
+def test_the_verbs_recipe_is_that_of_the_workflows_configuration() -> None:
+    given = yaml.safe_load((REPOSITORY / "config" / "davis_finetune.yaml").read_text())["training"]["timelens"]
+    assert {**SHORT_RECORDING, "augment": {"crop": list(CROPS)}} == given["recipe"]
+    assert given["stages"] == BY_STAGE
 
 
 def test_the_verb_prints_the_table_and_where_the_better_weights_are(

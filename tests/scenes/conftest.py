@@ -10,7 +10,7 @@ from evfi.samples.options import SamplesOptions, SceneSamplesOptions
 from evfi.scenes.options import SceneOptions, ScenesConfig
 from evfi.scenes.write import write_scenes
 
-SMALL = SceneOptions(sizes=((48, 40), (36, 44)), layers=(1, 2))
+SMALL = SceneOptions(sizes=((48, 40), (36, 44)), measured_sizes=((40, 48),), layers=(1, 2))
 SCENES = ScenesConfig(train=3, validation=2, test=2, shard_size=2, render=SMALL)
 SAMPLES = SamplesOptions(scenes=SceneSamplesOptions(train_rows=6))
 

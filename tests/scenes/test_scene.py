@@ -73,6 +73,11 @@ def test_scenes_are_gray_and_coloured_of_several_sizes_still_and_moving_bright_a
     assert len({int(each.t_us[1]) for each in found}) > 12
 
 
+def test_scenes_to_measure_with_have_sizes_of_their_own() -> None:
+    for split in ("validation", "test"):
+        assert {rendered(spec(number, split)).frames.shape[1:3] for number in range(3)} == set(SMALL.measured_sizes)
+
+
 def test_motion_is_not_uniform_in_time() -> None:
     scene, _, first_us = drawn_scene(spec(2, still_camera_share=0, camera_px=(1.0, 1.5)))
     x = scene.camera.x.at(first_us * np.arange(1, 18))

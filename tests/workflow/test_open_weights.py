@@ -13,13 +13,13 @@ from tests.workflow.conftest import REPOSITORY, planned, snakemake
 CONFIG = REPOSITORY / "config" / "open_weights.yaml"
 TINY = {
     "families": ["timelens"],
-    "compared": {"twin": "{results_dir}/timelens/attention/weights.safetensors"},
+    "compared": {"timelens_demo": "{results_dir}/timelens/attention/weights.safetensors"},
     "scenes": {
         "train": 3,
         "validation": 1,
         "test": 1,
         "shard_size": 2,
-        "render": {"sizes": [[48, 40], [36, 44]], "layers": [1, 2]},
+        "render": {"sizes": [[48, 40], [36, 44]], "measured_sizes": [[40, 48]], "layers": [1, 2]},
     },
     "samples": {"scenes": {"train_rows": 6}},
     "training": {
@@ -74,11 +74,13 @@ def test_the_whole_run_on_tiny_scenes_ends_in_a_report_of_both_protocols(tmp_pat
     done = snakemake(tmp_path, "--configfile", str(CONFIG), str(overlay), timeout=1200)
     assert done.returncode == 0, done.stdout[-4000:]
     results = tmp_path / "results" / "open_weights"
-    tables = [pd.read_parquet(results / "evaluation" / name / "targets.parquet") for name in ("timelens", "twin")]
+    tables = [
+        pd.read_parquet(results / "evaluation" / name / "targets.parquet") for name in ("timelens", "timelens_demo")
+    ]
     assert set(tables[0]["dataset"]) == {"scenes_clean", "scenes_noisy"}
     assert set(tables[0]["skip"]) == {1, 3, 7, 15}
     values = [table[table["metric"] == "psnr_float"].groupby("method")["value"].mean() for table in tables]
-    assert values[0]["timelens"] == values[1]["twin"]
+    assert values[0]["timelens"] == values[1]["timelens_demo"]
     metrics = json.loads((results / "metrics.json").read_text())
     assert {row["dataset"] for row in metrics["rows"]} == {"scenes_clean", "scenes_noisy"}
     assert "Rendered scenes, test" in (results / "report.html").read_text()

@@ -248,8 +248,8 @@ def evaluation_threads(wildcards):
 def evaluation_weights(wildcards):
     """The weights as an input file. A given file that is absent is left to the verb, which says so."""
     weights = final_weights(wildcards.method)
-    is_given = wildcards.method in (*CONFIG.pretrained, *CONFIG.compared)
-    if weights is None or (is_given and not Path(weights).exists()):
+    own = [stage_weights(family, stage) for family, stage in trained_stages()]
+    if weights is None or (weights not in own and not Path(weights).exists()):
         return []
     return [weights]
 
