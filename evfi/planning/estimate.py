@@ -16,6 +16,8 @@ from evfi.samples.windows import groups_of_skip
 _KEPT_CHECKPOINTS = 2
 _STATE_PER_WEIGHT = 3  # a weight and Adam's two moments
 _MB, _GB = 10**6, 10**9
+# Memory for each row beyond the measured ones, in bytes, as measured (docs/scaling.md).
+_ROW_BYTES = {"index": 40, "flows": 800, "evaluate": 900}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +141,15 @@ def _of_rows(config: Config, rule: str, name: str, part: str, output: Path, meas
     cost: RowCost | None = row_cost(output, measured / f"samples/{part}.parquet")
     if cost is None:
         return Estimate(rule, name, 1)
-    factor = rows_of(config, part) / cost.rows
+    rows = rows_of(config, part)
+    factor = rows / cost.rows
     return Estimate(
         rule=rule,
         name=name,
         jobs=1,
         bytes=cost.bytes * factor,
         seconds=cost.start_cpu_seconds + cost.cpu_seconds * factor,
-        memory_mb=cost.memory_mb,
+        memory_mb=cost.memory_mb + max(0, rows - cost.rows) * _ROW_BYTES[rule] / _MB,
     )
 
 

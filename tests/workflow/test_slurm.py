@@ -29,7 +29,7 @@ USED = "Using workflow specific profile"
 # A checkpoint after each step, so that a training can be caught half-way.
 OFTEN = {"runtime": {"checkpoint_seconds": 0}}
 # The plugin asks for the states of jobs ever more seldom (10 s more each time, up to 3 minutes) while none ends.
-DISTURBED_S, REST_S = 1200, 1200
+DISTURBED_S, REST_S = 1800, 1200
 
 
 @pytest.fixture(scope="session")
