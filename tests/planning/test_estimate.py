@@ -71,7 +71,9 @@ def test_rows_cost_what_measured_rows_cost(tmp_path: Path) -> None:
     assert rows_of(config_of(tmp_path), "train") == 14 * 1000  # 5 of skip 1 and 9 of skip 3 a septuplet
     assert index["bytes"] == pytest.approx(1000 * 100)
     assert index["seconds"] == pytest.approx(2.0 + 1.0 * 100)
-    assert index["memory_mb"] == pytest.approx(90.0 + 13_860 * 40 / 10**6), "40 bytes for each row that was not measured"
+    assert index["memory_mb"] == pytest.approx(90.0 + 13_860 * 40 / 10**6), (
+        "40 bytes for each row that was not measured"
+    )
 
 
 def stage(results: Path, recipe: dict[str, Any]) -> None:
