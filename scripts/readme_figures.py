@@ -15,7 +15,7 @@ from evfi.samples.sample import as_rgb
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 START, END = "<!-- demo-figures -->", "<!-- /demo-figures -->"
-METHODS = ("copy", "blend", "flow", "event_integration", "timelens", "convlstm")
+METHODS = ("copy", "blend", "flow", "event_integration", "timelens", "convlstm", "wevi")
 # Data set, protocol, skip, target, part of the targets ("": all, "common": those that every method can predict).
 SETTINGS = (
     ("recordings", "truth", 3, "all", "", "recording, held-out true frames"),

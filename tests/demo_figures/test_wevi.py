@@ -1,7 +1,7 @@
-"""WEVI in the demo, after `make demo FAMILIES=timelens,wevi`: its figures, and what events and mended faults are worth.
+"""WEVI after a finished `make demo`: what its trainings reached, and what events and mended faults are worth.
 
-Slow, for it is an option of the demo: `pytest -m slow -s tests/demo_figures`. The comparisons train stage 1 again as
-the demo does, some minutes each; with -s they print what they found.
+The comparisons are slow (`pytest -m slow -s tests/demo_figures`): they train stage 1 again as the demo does, some ten
+minutes each; with -s they print what they found.
 """
 
 import json
@@ -14,7 +14,6 @@ from evfi.config import read_config
 from evfi.models.registry import FAMILIES
 from evfi.training.loop import train_stage
 
-pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 WEVI = FAMILIES["wevi"]
 CONFIG = read_config(ROOT / "config" / "config.yaml")
@@ -23,10 +22,11 @@ RESULTS = ROOT / CONFIG.results_dir
 
 def validation(stage: str) -> dict[str, dict[str, float]]:
     path = RESULTS / "wevi" / stage / "run.json"
-    assert path.is_file(), f"no {path}: run `make demo FAMILIES=timelens,wevi` first"
+    assert path.is_file(), f"no {path}: run `make demo` first"
     return json.loads(path.read_text())["validation"]
 
 
+@pytest.mark.demo
 def test_stage_1_learns_and_betters_the_mean_of_the_splatted_frames() -> None:
     found = validation("correction")
     print(found)
@@ -34,12 +34,14 @@ def test_stage_1_learns_and_betters_the_mean_of_the_splatted_frames() -> None:
     assert found["last"]["loss"] < found["last"]["loss_of/splatted"]
 
 
+@pytest.mark.demo
 def test_stage_2_is_not_worse_than_stage_1() -> None:
     last = validation("refinement")["last"]
     print(last)
     assert last["loss"] <= last["loss_of/correction"]
 
 
+@pytest.mark.demo
 def test_both_stages_beat_blend_on_true_frames_and_are_compared_with_the_flow_of_frames_alone() -> None:
     gains = {
         (row["method"], row["versus"]): row["value"]
@@ -71,11 +73,13 @@ def trained(folder: Path, changes: dict[str, Any], **model: Any) -> dict[str, fl
     return facts["validation"]["last"]
 
 
+@pytest.mark.slow
 def test_stage_1_is_a_tenth_better_than_without_events(tmp_path: Path) -> None:
     ours = validation("correction")["last"]["loss"]
     assert ours <= 0.9 * trained(tmp_path, {"without_events": True})["loss"]
 
 
+@pytest.mark.slow
 def test_the_mended_faults_are_worth_something(tmp_path: Path) -> None:
     """`reference_exact` and OFF events of -3, all as released, in the same steps."""
     ours = validation("correction")["last"]["loss"]

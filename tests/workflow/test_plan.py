@@ -24,8 +24,9 @@ def test_the_default_run_plans_every_step_of_the_demo(tmp_path: Path) -> None:
         "ingest": 3,
         "simulate": 7,
         "index": 2,
-        "train_stage": 5,
-        "evaluate": 3,
+        "flows": 2,
+        "train_stage": 7,
+        "evaluate": 4,
         "report": 1,
     }
 
@@ -54,7 +55,7 @@ def test_vimeo90k_at_full_size_stays_far_below_2000_jobs(tmp_path: Path) -> None
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     plan = planned(tmp_path, "--configfile", str(path))
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 30  # measured: see docs/scaling.md
-    assert plan["sweep_thresholds"] == plan["evaluate"] == 3
+    assert plan["sweep_thresholds"] == plan["evaluate"] == 4
     assert plan["simulate"] == 253 + 31
     assert sum(plan.values()) < 2000
 
@@ -96,7 +97,15 @@ def test_a_changed_attention_learning_rate_runs_that_stage_evaluation_and_report
 def test_a_changed_threshold_runs_simulation_and_all_after_it(smoke: Path, tmp_path: Path) -> None:
     changes = {"simulation": {"contrast_pos": 0.3}}
     plan = planned(smoke, *overlay(tmp_path, "threshold", changes))
-    assert plan == {"simulate": 4, "index": 2, "train_stage": 5, "evaluate": 3, "sweep_thresholds": 3, "report": 1}
+    assert plan == {
+        "simulate": 4,
+        "index": 2,
+        "flows": 2,
+        "train_stage": 7,
+        "evaluate": 4,
+        "sweep_thresholds": 4,
+        "report": 1,
+    }
 
 
 def test_a_changed_number_of_loader_workers_runs_nothing(smoke: Path, tmp_path: Path) -> None:
@@ -109,4 +118,4 @@ def test_a_changed_report_title_runs_the_report_alone(smoke: Path, tmp_path: Pat
 
 def test_changed_thresholds_of_the_sweep_run_the_sweep_and_the_report_alone(smoke: Path, tmp_path: Path) -> None:
     plan = planned(smoke, *overlay(tmp_path, "sweep", {"threshold_sweep": {"contrasts": [0.2]}}))
-    assert plan == {"sweep_thresholds": 3, "report": 1}
+    assert plan == {"sweep_thresholds": 4, "report": 1}

@@ -26,7 +26,7 @@ def test_outputs_from_the_future_are_told_set_back_and_cost_at_most_one_re_run(s
     for path in (shard / ".snakemake_timestamp", shard, shard.with_suffix(".json")):
         os.utime(path, (tomorrow, tomorrow))
     plan = planned(smoke_copy, *SMOKE)
-    assert set(plan) <= {"index", "evaluate", "sweep_thresholds", "report"}
+    assert set(plan) <= {"index", "flows", "evaluate", "sweep_thresholds", "report"}
     index = "results/smoke/samples/test.parquet"
     table = (smoke_copy / index).read_bytes()
     done = snakemake(smoke_copy, *SMOKE, "--", index)

@@ -144,7 +144,7 @@ def test_trainings_preempted_timed_out_cancelled_and_killed_end_as_an_undisturbe
     submitted = set(re.findall(r"submitted with SLURM jobid \d+ \(log: \S*/rule_(\w+)/", output))
     assert submitted == {
         *("demo_data", "blocks_train", "blocks_test", "ingest", "simulate"),
-        *("index", "train_stage", "evaluate", "sweep_thresholds", "report"),
+        *("index", "flows", "train_stage", "evaluate", "sweep_thresholds", "report"),
     }
 
 
