@@ -30,10 +30,10 @@ class SceneOptions(Options):
         default=(2_000, 20_000), description="frame intervals, log-uniform between these"
     )
     camera_px: tuple[PixelsAnInterval, PixelsAnInterval] = Field(
-        default=(0.04, 1.8), description="camera speeds in pixels per frame interval, log-uniform between these"
+        default=(0.2, 2.5), description="camera speeds in pixels per frame interval, log-uniform between these"
     )
     layer_px: tuple[PixelsAnInterval, PixelsAnInterval] = Field(
-        default=(0.08, 3.2), description="speeds of the layers before the background, likewise"
+        default=(0.6, 5.0), description="speeds of the layers before the background, likewise"
     )
     layers: tuple[Annotated[int, Ge(1)], Annotated[int, Le(12)]] = (1, 5)
     gray_share: Share = Field(default=0.3, description="scenes with one channel")

@@ -128,10 +128,10 @@ def _composed(rng: Rng, spec: SceneSpec, size: SensorSize, channels: int, durati
 
 
 def _surface(rng: Rng, picture: Texture, half_width: float, half_height: float) -> Texture:
-    """A part of a picture, somewhere in it, at 0.7 to 2.5 picture pixels a screen pixel; mirrored at its ends."""
+    """A part of a picture, somewhere in it, at 0.9 to 3.2 picture pixels a screen pixel; mirrored at its ends."""
     height, width = picture.shape[:2]
     centre = rng.uniform(0.2, 0.8) * width, rng.uniform(0.2, 0.8) * height
-    return background_texture(picture, _log_uniform(rng, (0.7, 2.5)), centre, half_width, half_height)
+    return background_texture(picture, _log_uniform(rng, (0.9, 3.2)), centre, half_width, half_height)
 
 
 def _layer(rng: Rng, spec: SceneSpec, channels: int, reach: float, side: int) -> tuple[Texture, str]:
