@@ -37,8 +37,6 @@ _FINETUNED = "needs minutes of training: tests/workflow/test_davis_finetune.py (
 NOT_RUN = {
     "evfi finetune my.aedat4": _OWN_RECORDING,
     "evfi finetune my.aedat4 --out finetuned": _OWN_RECORDING,
-    "evfi evaluate results/davis_finetune/samples/test.parquet results/davis_finetune/evaluation/before    "
-    "--weights results/timelens/attention/weights.safetensors --name before": _FINETUNED,
     "evfi table results/davis_finetune/evaluation/baselines results/davis_finetune/evaluation/before    "
     "results/davis_finetune/evaluation/timelens": _FINETUNED,
     "evfi interpolate my.aedat4 slow.mp4 --factor 8 "
