@@ -13,6 +13,8 @@ from evfi.reports.options import ReportOptions
 from evfi.reports.settings import block_anchor, headline_target, setting_words, shown_settings
 from evfi.reports.views import Badge, Track, tracks
 
+_UNDECIDED = Badge("undecided", "unsure")
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -94,15 +96,18 @@ def _verdict(comparison: Comparison, setting: Setting, anchor: str, options: Rep
         return None
     gain = (paired.gain, paired.gain_low, paired.gain_high)
     if not paired.is_better:
-        words = Markup("<strong>{}</strong> wins with {}; {} is behind it by {}.").format(
-            baseline.label, _value(comparison, rows[1]), learned.label, _loss(comparison, paired)
-        )
-        return Verdict(place, words, Badge("baseline wins", "bad"), anchor, gain)
+        words = Markup("<strong>{}</strong> wins with {}; {} is behind it by {}.")
+        badge = Badge("baseline wins", "bad")
+        if paired.is_level:
+            words = Markup("<strong>{}</strong> leads with {}, but not certainly: {} is behind it by {}.")
+            badge = _UNDECIDED
+        value, loss = _value(comparison, rows[1]), _loss(comparison, paired)
+        return Verdict(place, words.format(baseline.label, value, learned.label, loss), badge, anchor, gain)
     words = Markup("<strong>{}</strong> wins with {}, {} over {}, the best baseline.")
     badge = Badge("learned wins", "good")
     if paired.is_level:
         words = Markup("<strong>{}</strong> leads with {}, but not certainly: {} over {}, the best baseline.")
-        badge = Badge("undecided", "unsure")
+        badge = _UNDECIDED
     words = words.format(learned.label, _value(comparison, rows[0]), gain_words(comparison, paired), baseline.label)
     return Verdict(place, words, badge, anchor, gain)
 

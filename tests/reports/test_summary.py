@@ -98,6 +98,15 @@ def test_a_baseline_that_wins_is_named_as_the_winner() -> None:
     assert plain(sentence).replace("\N{NO-BREAK SPACE}", " ").endswith("net is behind it by 1.00 dB [1.00, 1.00].")
 
 
+def test_a_baseline_whose_lead_may_be_chance_is_not_called_the_winner() -> None:
+    comparison = compared({"flow": [25.0] * 6, "net": [28.0, 21.7, 26.0, 23.5, 26.5, 24.0]})
+    (verdict,) = verdicts(comparison, OPTIONS)
+    said = plain(verdict.sentence).replace("\N{NO-BREAK SPACE}", " ")
+    assert "<strong>flow</strong> leads with" in verdict.sentence
+    assert "25.00 dB PSNR, but not certainly: net is behind it by 0.05 dB [\N{MINUS SIGN}" in said
+    assert verdict.badge.state == "unsure"
+
+
 def test_where_lower_is_better_the_smaller_error_wins() -> None:
     comparison = compared({"flow": [9.0] * 6, "net": [6.0] * 6}, metric="ie")
     (verdict,) = verdicts(comparison, OPTIONS.replaced(main_metric="ie"))
