@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
+from pyarrow import parquet
 
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.evaluation.options import EvaluationOptions
 from evfi.evaluation.protocols import NOT_PREDICTED, TARGET_COLUMNS
 
 _BASELINES = "baselines"
+_TEXT = ("sample_id", "method", "dataset", "protocol", "sequence", "group", "target", "metric", "note")
 _PICTURE_KEYS = ("sample_id", "dataset", "protocol", "skip", "sequence", "tau", "group", "target", "folder")
 
 
@@ -147,7 +149,7 @@ def read_measured(folders: Sequence[Path]) -> Measured:
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise UserError(f"the methods {twice} stand in two evaluation folders: give each only once")
-    targets = pd.concat([_targets(folder) for folder in folders], ignore_index=True)
+    targets = _joined([_targets(folder) for folder in folders])
     unknown = sorted(set(targets["method"]) - set(names))
     if unknown:
         raise InputFileError(f"targets.parquet has the methods {unknown}, which evaluation.json does not list")
@@ -211,13 +213,26 @@ def _targets(folder: Path) -> pd.DataFrame:
     if not path.is_file():
         raise MissingInputError(f"no file {path}: make it with `evfi evaluate`")
     try:
-        table = pd.read_parquet(path)
+        table = parquet.read_table(path, read_dictionary=[*_TEXT]).to_pandas()
     except (OSError, ValueError) as error:
         raise InputFileError(f"{path} is not a Parquet table ({error}): make it again with `evfi evaluate`") from error
     missing = [column for column in TARGET_COLUMNS if column not in table.columns]
     if missing:
         raise InputFileError(f"{path} lacks the columns {missing}: make it again with `evfi evaluate`")
-    return table.astype({"target": str})
+    return table
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The tables one after the other. Of texts each row holds the number among their sorted values, which takes a part
+    of the memory and leaves the order of rows and groups as it is.
+    """
+    for name in _TEXT:
+        texts = [table[name].astype("category") for table in tables]
+        texts = [text.cat.rename_categories(text.cat.categories.astype(str)) for text in texts]
+        values = sorted(set().union(*(text.cat.categories for text in texts)))
+        for table, text in zip(tables, texts, strict=True):
+            table[name] = text.cat.set_categories(values)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _groups(documents: Sequence[dict[str, Any]]) -> tuple[PictureGroup, ...]:
