@@ -40,9 +40,10 @@ def test_outputs_from_the_future_are_told_set_back_and_cost_at_most_one_re_run(s
 
 # Beside the real programs: does the work, and lets its output appear 3 s after it has ended.
 LATE = """#!{python}
-import subprocess, sys
+import os, subprocess, sys
 code = subprocess.call([sys.executable, "-c", "from evfi.cli.app import main; main()", *sys.argv[1:]])
-script = "mv {out} {out}.late; sleep 3; mv {out}.late {out}"
+os.rename("{out}", "{out}.late")  # before this program ends: Snakemake looks for the output from then on
+script = "sleep 3; mv {out}.late {out}"
 subprocess.Popen(["sh", "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 sys.exit(code)
 """
