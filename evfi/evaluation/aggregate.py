@@ -1,31 +1,27 @@
 """From the figures of single targets to tables: means per frame and per sequence, intervals, paired differences."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from evfi.errors import UserError
 from evfi.evaluation.bootstrap import (
+    Draws,
     Resampling,
     Values,
     interval,
     mean_per_frame,
     mean_per_sequence,
-    resampling,
     sequence_means,
     unit_sums,
 )
+from evfi.evaluation.cube import ALL_TARGETS, Cube, Places, cubes_of_table
 from evfi.evaluation.options import BootstrapOptions
-from evfi.evaluation.protocols import SETTING
 
-ALL_TARGETS = "all"
 AVERAGINGS = ("frame", "sequence")
-Drawn = dict[tuple[str | int, ...], Resampling]
-"""The draws for a set of targets: data set, protocol, skip, and all sample ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +71,27 @@ def aggregate(targets: pd.DataFrame, options: BootstrapOptions | None = None) ->
     The drawn sequences are the same for every method and metric of a setting. Order: that of the table's columns
     dataset, protocol, skip, target ("all" first), metric, method, averaging.
     """
-    options = options or BootstrapOptions()
+    draws = Draws(options or BootstrapOptions())
+    return [row for cube in cubes_of_table(targets) for row in rows_of(cube, cube.everywhere, draws)]
+
+
+def rows_of(cube: Cube, places: Places, draws: Draws) -> list[Row]:
+    """`aggregate` of some targets of one setting."""
     rows: list[Row] = []
-    # Sums depend on the order of their terms in the last bit.
-    table: Any = targets.sort_values("sample_id", kind="stable")
-    for key, setting in table.groupby(SETTING, sort=True):
-        for target in (ALL_TARGETS, *sorted(set(setting["target"]))):
-            chosen = setting if target == ALL_TARGETS else setting[setting["target"] == target]
-            over = resampling(chosen, options, *key)
-            measured = chosen.assign(unit=over.unit_of_row)[["metric", "method", "unit", "value"]]
-            for (metric, method), own in measured.groupby(["metric", "method"], sort=True):
-                place = _Place(str(method), str(key[0]), str(key[1]), int(key[2]), target, str(metric))
-                figures = _figures(own["value"].to_numpy(np.float64), own["unit"].to_numpy(), over, options)
-                rows.extend(
-                    place.row(figure, averaging, missing=int(own["value"].isna().sum()))
-                    for averaging, figure in figures.items()
-                )
+    dataset, protocol, skip = cube.key
+    for target in (ALL_TARGETS, *cube.targets.name.at(places)):
+        chosen = cube.of_target(target, places)
+        over = draws.of(cube.key, cube.targets, chosen)
+        for metric in cube.metrics:
+            for method in cube.methods:
+                measured = len(cube.measured(metric, method, chosen))
+                if not measured:
+                    continue
+                values = cube.figures(metric, method, chosen)
+                missing = measured - int((~np.isnan(values)).sum())
+                place = _Place(method, dataset, protocol, skip, target, metric)
+                figures = _figures(values, over, draws.options)
+                rows.extend(place.row(figure, averaging, missing) for averaging, figure in figures.items())
     return rows
 
 
@@ -127,51 +128,32 @@ def paired_difference(
     chosen = chosen[chosen["protocol"].isin(protocols)]
     if target != ALL_TARGETS:
         chosen = chosen[chosen["target"] == target]
-    left, right = (side_of(chosen, name) for name in (method, other))
-    if left.empty or right.empty:
+    own = chosen[chosen["method"].isin([method, other])]
+    if len(set(own["method"])) < len({method, other}):
         there = sorted(set(chosen["method"]))
         raise UserError(
             f"no {metric} of {method} and {other} for {dataset}, {'/'.join(protocols) or 'any protocol'}, skip {skip}, "
             f"target {target}: there are the methods {there}"
         )
-    found = difference_of(left, right, (dataset, protocols[0], skip), averaging=averaging, options=options)
-    return replace(found, method=method, other=other)
-
-
-def side_of(rows: Any, method: str) -> Any:
-    """One method's rows of one metric in one setting as a side of `difference_of`: a row a target, by sample id."""
-    own = rows[rows["method"] == method].set_index("sample_id")
-    return own[["sequence", "group", "t_us", "target", "value"]].sort_index()
+    (cube,) = cubes_of_table(own)
+    return difference_of(cube, cube.everywhere, metric, (method, other), Draws(options), averaging)
 
 
 def difference_of(
-    left: Any,
-    right: Any,
-    key: tuple[str, str, int],
-    *,
-    averaging: str = "sequence",
-    options: BootstrapOptions,
-    drawn: Drawn | None = None,
+    cube: Cube, places: Places, metric: str, methods: tuple[str, str], draws: Draws, averaging: str = "sequence"
 ) -> Difference:
-    """Mean of (left - right) over the targets that both have a figure for, with its interval.
+    """Mean of (first - second method) over those of some targets of a setting that both have a row for.
 
-    Args:
-        left, right: `side_of` two methods.
-        key: data set, protocol and skip, which name the draws.
-        drawn: draws made before, and where new ones are kept: hundreds of differences share a few sets of targets.
+    NaN, with its interval, where they have no target in common.
     """
-    if not left.index.equals(right.index):
-        common = left.index.intersection(right.index).sort_values()
-        left, right = left.loc[common], right.loc[common]
-    drawn = {} if drawn is None else drawn
-    asked = (*key, *left.index)
-    if asked not in drawn:
-        drawn[asked] = resampling(left, options, *key)
-    over = drawn[asked]
-    differences = left["value"].to_numpy(np.float64) - right["value"].to_numpy(np.float64)
-    figure = _figures(differences, over.unit_of_row, over, options, (averaging,))[averaging]
+    common = cube.measured(metric, methods[1], cube.measured(metric, methods[0], places))
+    if not len(common):
+        return Difference(np.nan, np.nan, np.nan, 0, *methods)
+    left, right = (cube.figures(metric, method, common) for method in methods)
+    over = draws.of(cube.key, cube.targets, common)
+    figure = _figures(left - right, over, draws.options, (averaging,))[averaging]
     count = figure.sequences if averaging == "sequence" else figure.frames
-    return Difference(figure.value, figure.low, figure.high, count)
+    return Difference(figure.value, figure.low, figure.high, count, *methods)
 
 
 def gains_over_parts(
@@ -247,15 +229,11 @@ class _Place:
 
 
 def _figures(
-    values: Values,
-    unit_of_row: NDArray[np.intp],
-    over: Resampling,
-    options: BootstrapOptions,
-    averagings: Sequence[str] = AVERAGINGS,
+    values: Values, over: Resampling, options: BootstrapOptions, averagings: Sequence[str] = AVERAGINGS
 ) -> dict[str, _Figure]:
     """Mean and interval for each way of averaging."""
     units = len(over.sequence)
-    sums, counts = unit_sums(values, unit_of_row, units)
+    sums, counts = unit_sums(values, over.unit_of_target, units)
     once = np.ones((1, units))
     means = sequence_means(sums, counts, over)
     means = means[np.isfinite(means)]

@@ -3,18 +3,24 @@
 All statistics here are ratios of sums over units, so that one matrix of drawn weights serves every method and metric.
 """
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from evfi.evaluation.cube import Key, Places, Targets
 from evfi.evaluation.options import BootstrapOptions
 from evfi.provenance import item_seed
 
-Weights = NDArray[np.float64]
+Weights = NDArray[Any]
+"""How often each unit was drawn, by the smallest integer that can say it: (samples, units)."""
 Values = NDArray[np.float64]
+# Of the weights that are at hand as float64, or of the draws that are counted.
+_BLOCK_CELLS = 1 << 17
+_MOST_KEPT_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -23,45 +29,77 @@ class Resampling:
 
     A unit is a sequence where there are enough of them, else a group of targets (one pair of boundary frames) in a
     sequence. `sequence` int (units,) numbers each unit's sequence; `weights` (samples, units) says how often each
-    unit was drawn; `unit_of_row` int numbers the unit of each row that the draws were made for.
+    unit was drawn; `unit_of_target` int32 numbers the unit of each target that the draws were made for.
     """
 
     sequence: NDArray[np.intp]
     weights: Weights
-    unit_of_row: NDArray[np.intp]
+    unit_of_target: NDArray[np.int32]
     by_sequence: bool
 
     @property
     def sequences(self) -> int:
         return int(self.sequence.max()) + 1
 
+    @property
+    def nbytes(self) -> int:
+        return self.weights.nbytes + self.unit_of_target.nbytes
 
-def resampling(rows: pd.DataFrame, options: BootstrapOptions, *key: object) -> Resampling:
-    """Draws for the rows of one data set, protocol and skip; `key` names them, so that every setting has its own draws.
 
-    Rows need the columns sequence, group and t_us.
+class Draws:
+    """Draws of sets of targets, made when first asked for; the latest are kept, up to some 64 MB.
+
+    Hundreds of means and differences share a few sets of targets.
     """
+
+    def __init__(self, options: BootstrapOptions) -> None:
+        self.options = options
+        self._kept: dict[tuple[Key, bytes], Resampling] = {}
+
+    def of(self, key: Key, targets: Targets, places: Places) -> Resampling:
+        """The draws for some targets of one setting, whose key names them."""
+        asked = (key, hashlib.blake2b(places.tobytes()).digest())
+        found = self._kept.pop(asked, None) or resampling(targets, places, self.options, *key)
+        self._kept[asked] = found
+        while sum(one.nbytes for one in self._kept.values()) > _MOST_KEPT_BYTES and len(self._kept) > 1:
+            del self._kept[next(iter(self._kept))]
+        return found
+
+
+def resampling(targets: Targets, places: Places, options: BootstrapOptions, *key: object) -> Resampling:
+    """Draws for some targets of one data set, protocol and skip; `key` names them: every setting has its own draws."""
     rng = np.random.default_rng(item_seed(options.seed, "bootstrap", *key))
-    names = sorted(set(rows["sequence"]))
-    if len(names) >= options.min_sequences:
-        drawn = rng.integers(0, len(names), (options.samples, len(names)))
-        number = {name: place for place, name in enumerate(names)}
-        unit_of_row = np.array([number[name] for name in rows["sequence"]], np.intp)
-        return Resampling(np.arange(len(names)), _counts(drawn, len(names)), unit_of_row, by_sequence=True)
-    earliest: Any = rows.groupby(["sequence", "group"])["t_us"].min()
-    starts = earliest.reset_index().sort_values(["sequence", "t_us", "group"])
-    units = {key: place for place, key in enumerate(zip(starts["sequence"], starts["group"], strict=True))}
-    sequence = np.array([names.index(name) for name, _ in units], np.intp)
-    parts = [_block_counts(int((sequence == number).sum()), options.samples, rng) for number in range(len(names))]
-    unit_of_row = np.array([units[key] for key in zip(rows["sequence"], rows["group"], strict=True)], np.intp)
-    return Resampling(sequence, np.concatenate(parts, axis=1), unit_of_row, by_sequence=False)
+    numbers, sequence = np.unique(targets.sequence.number[places], return_inverse=True)
+    if len(numbers) >= options.min_sequences:
+        weights = _counts(
+            lambda rows: rng.integers(0, len(numbers), (rows, len(numbers))), options.samples, len(numbers)
+        )
+        return Resampling(np.arange(len(numbers)), weights, sequence.astype(np.int32), by_sequence=True)
+    units, unit_of_target = _groups_in_time(targets, places, sequence)
+    parts = [_block_counts(int((units == number).sum()), options.samples, rng) for number in range(len(numbers))]
+    return Resampling(units, np.concatenate(parts, axis=1), unit_of_target, by_sequence=False)
 
 
-def unit_sums(values: Values, unit_of_row: NDArray[np.intp], units: int) -> tuple[Values, Values]:
+def _groups_in_time(
+    targets: Targets, places: Places, sequence: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """The sequence of each group, by sequence, earliest time and name; and the number of each target's group."""
+    groups = targets.group.number[places]
+    pairs, group_of_target = np.unique(sequence * len(targets.group.names) + groups, return_inverse=True)
+    starts = np.full(len(pairs), np.iinfo(np.int64).max)
+    np.minimum.at(starts, group_of_target, targets.t_us[places])
+    owner, name = np.divmod(pairs, len(targets.group.names))
+    order = np.lexsort((name, starts, owner))
+    unit = np.empty(len(pairs), np.int32)
+    unit[order] = np.arange(len(pairs))
+    return owner[order], unit[group_of_target]
+
+
+def unit_sums(values: Values, unit_of_target: NDArray[np.int32], units: int) -> tuple[Values, Values]:
     """Sum and number of the values (NaN left out) in each unit."""
     there = np.isfinite(values)
-    sums = np.bincount(unit_of_row[there], weights=values[there], minlength=units).astype(np.float64)
-    counts = np.bincount(unit_of_row[there], minlength=units).astype(np.float64)
+    sums = np.bincount(unit_of_target[there], weights=values[there], minlength=units).astype(np.float64)
+    counts = np.bincount(unit_of_target[there], minlength=units).astype(np.float64)
     return sums, counts
 
 
@@ -113,20 +151,40 @@ def _block_counts(units: int, samples: int, rng: np.random.Generator) -> Weights
     """Circular block bootstrap: blocks start anywhere and go round the end; the last one is cut to the length."""
     length = block_length(units)
     blocks = -(-units // length)
-    starts = rng.integers(0, units, (samples, blocks))
-    drawn = (starts[:, :, None] + np.arange(length)) % units
-    return _counts(drawn.reshape(samples, -1)[:, :units], units)
+
+    def drawn(rows: int) -> NDArray[np.int64]:
+        starts = rng.integers(0, units, (rows, blocks))
+        return ((starts[:, :, None] + np.arange(length)) % units).reshape(rows, -1)[:, :units]
+
+    return _counts(drawn, samples, units)
 
 
-def _counts(drawn: NDArray[np.int64], units: int) -> Weights:
-    samples = len(drawn)
-    cell = (np.arange(samples)[:, None] * units + drawn).ravel()
-    return np.bincount(cell, minlength=samples * units).reshape(samples, units).astype(np.float64)
+def _counts(drawn: Callable[[int], NDArray[np.int64]], samples: int, units: int) -> Weights:
+    """How often each unit stands in each row; rows are drawn a block at a time, in one stream of random numbers."""
+    parts = []
+    for start in range(0, samples, _rows_of_block(units)):
+        rows = drawn(min(_rows_of_block(units), samples - start))
+        cell = (np.arange(len(rows))[:, None] * units + rows).ravel()
+        counts = np.bincount(cell, minlength=len(rows) * units).reshape(len(rows), units)
+        parts.append(counts.astype(np.min_scalar_type(counts.max())))
+    return np.concatenate(parts)
+
+
+def _rows_of_block(units: int) -> int:
+    return max(2, _BLOCK_CELLS // units)
 
 
 def _summed(weights: Weights, values: Values) -> Values:
-    # einsum without a BLAS: the bits do not depend on how many threads it would take
-    return np.einsum("su,u->s", weights, values, optimize=False)
+    summed = np.empty(len(weights))
+    rows, start = _rows_of_block(len(values)), 0
+    while start < len(weights):
+        # einsum adds up a single row in another order than each of several: none is left over
+        stop = start + rows if len(weights) > start + rows + 1 else len(weights)
+        block = weights[start:stop].astype(np.float64)
+        # einsum without a BLAS: the bits do not depend on how many threads it would take
+        summed[start:stop] = np.einsum("su,u->s", block, values, optimize=False)
+        start = stop
+    return summed
 
 
 def _ratio(sums: Values, counts: Values) -> Values:

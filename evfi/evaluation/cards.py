@@ -1,11 +1,11 @@
 """Metric cards: what a figure is, said beside every table, so that nobody compares two different things by one name."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from evfi.errors import UserError
+from evfi.evaluation.cube import ALL_TARGETS, Cube, Places
 from evfi.evaluation.metrics import PSNR_CEILING_DB
 from evfi.evaluation.options import EvaluationOptions
 from evfi.evaluation.protocols import setting_name
@@ -232,42 +232,34 @@ def metric_card(metric: str, options: EvaluationOptions | None = None) -> Card:
 
 
 def table_card(
-    targets: pd.DataFrame,
-    metric: str,
-    *,
-    dataset: str,
-    protocol: str,
-    skip: int,
-    target: str = "all",
-    options: EvaluationOptions | None = None,
+    cube: Cube, metric: str, places: Places, *, target: str = ALL_TARGETS, options: EvaluationOptions | None = None
 ) -> TableCard:
-    """The card of one table: a metric on one data set, protocol and skip.
+    """The card of one table: a metric on some targets of one data set, protocol and skip, all called `target`.
 
     Raises:
         UserError: no such metric, or nothing was measured there.
     """
     options = options or EvaluationOptions()
-    table: Any = targets
-    rows = table[
-        (table["dataset"] == dataset)
-        & (table["protocol"] == protocol)
-        & (table["skip"] == skip)
-        & (table["metric"] == metric)
-    ]
-    if target != "all":
-        rows = rows[rows["target"] == target]
-    if rows.empty:
+    dataset, protocol, skip = cube.key
+    places = cube.of_target(target, places)
+    measured, missing = np.zeros(len(cube.targets), bool), np.zeros(len(cube.targets), bool)
+    for method in cube.methods:
+        own = cube.measured(metric, method, places)
+        measured[own] = True
+        if len(own):
+            missing[own] |= np.isnan(cube.figures(metric, method, own))
+    frames = np.flatnonzero(measured)
+    if not len(frames):
         raise UserError(f"no {metric} was measured for {dataset}, {protocol} {skip}, target {target}")
-    frames = rows.drop_duplicates("sample_id")
-    missing = rows.groupby("sample_id")["value"].apply(lambda values: bool(values.isna().any()))
+    sequences = len(cube.targets.sequence.at(frames))
     return TableCard(
         card=metric_card(metric, options),
-        protocol=setting_name(dataset, protocol, skip) + ("" if target == "all" else f"; target {target}"),
-        groups=_groups(frames),
+        protocol=setting_name(dataset, protocol, skip) + ("" if target == ALL_TARGETS else f"; target {target}"),
+        groups=_groups(cube, frames),
         frames=len(frames),
-        sequences=int(frames["sequence"].nunique()),
+        sequences=sequences,
         not_applicable=int(missing.sum()),
-        interval=interval_note(int(frames["sequence"].nunique()), options),
+        interval=interval_note(sequences, options),
     )
 
 
@@ -285,10 +277,12 @@ def interval_note(sequences: int, options: EvaluationOptions | None = None) -> s
     )
 
 
-def _groups(frames: Any) -> str:
-    pairs = frames.groupby(["sequence", "group"])["t_us"].agg(["min", "max", "count"]).reset_index()
-    overlap = False
-    for _, own in pairs.groupby("sequence"):
-        ends = own["group"].str.split("-", expand=True).astype(int).sort_values([0, 1])
-        overlap = overlap or bool((ends[0].iloc[1:].to_numpy() < ends[1].iloc[:-1].to_numpy()).any())
-    return f"{len(pairs)} pairs of boundary frames, {'overlapping in time' if overlap else 'not overlapping'}"
+def _groups(cube: Cube, frames: Places) -> str:
+    """How many pairs of boundary frames there are, and whether one begins before another of its sequence ends."""
+    sequence, group = cube.targets.sequence, cube.targets.group
+    pairs = np.unique(np.stack([sequence.number[frames], group.number[frames]]), axis=1)
+    ends = np.array([[int(end) for end in name.split("-")] for name in group.names])[pairs[1]]
+    order = np.lexsort((ends[:, 1], ends[:, 0], pairs[0]))
+    owner, ends = pairs[0][order], ends[order]
+    overlap = bool(((ends[1:, 0] < ends[:-1, 1]) & (owner[1:] == owner[:-1])).any())
+    return f"{pairs.shape[1]} pairs of boundary frames, {'overlapping in time' if overlap else 'not overlapping'}"

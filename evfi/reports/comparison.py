@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
-from evfi.evaluation.aggregate import ALL_TARGETS, Drawn, Row, aggregate, difference_of, side_of
+from evfi.evaluation.aggregate import Row, difference_of, rows_of
+from evfi.evaluation.bootstrap import Draws
 from evfi.evaluation.cards import Card, TableCard, metric_card, table_card
+from evfi.evaluation.cube import ALL_TARGETS, Cube, Places
 from evfi.evaluation.options import NO_WEIGHTS, EvaluationOptions
 from evfi.reports.measured import Measured, Method, Setting
 
@@ -65,21 +66,19 @@ class Comparison:
         self.measured = measured
         self._options = options
         self._differences: dict[tuple[Setting, str, str, str, str], Paired | None] = {}
-        self._tables: dict[Setting, pd.DataFrame] = {}
-        self._values: dict[str, pd.DataFrame] = {}
-        self._sides: dict[tuple[Setting, str], dict[str, pd.DataFrame]] = {}
-        self._drawn: Drawn = {}
+        self._places: dict[Setting, Places] = {}
+        self._draws = Draws(options.bootstrap)
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """All aggregated rows: each target and "all", averaged over frames and over sequences."""
-        return tuple(aggregate(self.measured.targets, self._options.bootstrap))
+        return tuple(row for setting in self.measured.settings for row in rows_of(*self.figures(setting), self._draws))
 
     @cached_property
     def part_rows(self) -> tuple[tuple[Setting, tuple[Row, ...]], ...]:
         """The same of the parts of those settings that have parts."""
         parts = [part for setting in self.measured.settings for part in self.measured.parts(setting) if part.part]
-        return tuple((part, tuple(aggregate(self.table(part), self._options.bootstrap))) for part in parts)
+        return tuple((part, tuple(rows_of(*self.figures(part), self._draws))) for part in parts)
 
     @cached_property
     def _by_key(self) -> dict[tuple[Setting, str, str, str, str], Row]:
@@ -94,34 +93,44 @@ class Comparison:
         found = self._by_key.get((setting, method, metric, target, averaging))
         return found if found is not None and math.isfinite(found.value) else None
 
-    def table(self, setting: Setting) -> pd.DataFrame:
-        """The long table of one setting, or of its part."""
-        if setting not in self._tables:
-            self._tables[setting] = self.measured.rows(setting)
-        return self._tables[setting]
+    def figures(self, setting: Setting) -> tuple[Cube, Places]:
+        """The cube of a setting, and the targets of it, or of its part, in there."""
+        if setting not in self._places:
+            self._places[setting] = self.measured.places(setting)
+        return self.measured.cube(setting), self._places[setting]
 
     def metrics(self, setting: Setting) -> tuple[str, ...]:
         """The metrics that gave a figure in a setting, or lacked weights, in the order of the evaluation's options."""
-        rows = self.table(setting)
-        there = set(rows.loc[rows["value"].notna() | rows["note"].eq(NO_WEIGHTS), "metric"])
+        cube, places = self.figures(setting)
+        there = {
+            metric
+            for metric in cube.metrics
+            if any(np.isfinite(cube.figures(metric, method, places)).any() for method in cube.methods)
+            or self.lacks_weights(setting, metric)
+        }
         known = [name for name in self._options.metrics if name in there]
         return (*known, *sorted(there - set(known)))
 
     def lacks_weights(self, setting: Setting, metric: str) -> bool:
         """Whether a metric was asked for without the files that it needs."""
-        rows = self.table(setting)
-        return bool(rows.loc[rows["metric"] == metric, "note"].eq(NO_WEIGHTS).any())
+        cube, places = self.figures(setting)
+        return cube.has_note(metric, NO_WEIGHTS, places)
 
     def taus(self, setting: Setting) -> dict[str, float]:
         """The targets of a setting (without "all") with their mean tau, rising."""
-        rows = self.table(setting)
-        means = {str(name): float(np.mean(part["tau"].to_numpy(np.float64))) for name, part in rows.groupby("target")}
+        cube, places = self.figures(setting)
+        names = cube.targets.name.at(places)
+        means = {name: float(np.mean(cube.targets.tau[cube.of_target(name, places)])) for name in names}
         return dict(sorted(means.items(), key=lambda item: (item[1], item[0])))
 
     def methods(self, setting: Setting) -> tuple[Method, ...]:
         """The methods measured in a setting, in the order of the tables."""
-        there = set(self.table(setting)["method"])
-        return tuple(method for method in self.measured.methods if method.name in there)
+        cube, places = self.figures(setting)
+        return tuple(
+            method
+            for method in self.measured.methods
+            if any(len(cube.measured(metric, method.name, places)) for metric in cube.metrics)
+        )
 
     def card(self, metric: str) -> Card:
         """How a metric is computed."""
@@ -129,15 +138,8 @@ class Comparison:
 
     def table_card(self, setting: Setting, metric: str, target: str) -> TableCard:
         """The card of one column of one table."""
-        return table_card(
-            self.table(setting),
-            metric,
-            dataset=setting.dataset,
-            protocol=setting.protocol,
-            skip=setting.skip,
-            target=target,
-            options=self._options,
-        )
+        cube, places = self.figures(setting)
+        return table_card(cube, metric, places, target=target, options=self._options)
 
     def ranks(self, metric: str) -> bool:
         """Whether a better value of this metric means a better method."""
@@ -160,41 +162,25 @@ class Comparison:
         ]
         return max(known, key=lambda item: item[0])[1] if known else None
 
-    def values_of(self, sample_id: str, metric: str) -> dict[str, float]:
+    def values_of(self, setting: Setting, sample_id: str, metric: str) -> dict[str, float]:
         """A metric of one target for each method; NaN where it does not apply."""
-        if metric not in self._values:
-            rows = self.measured.targets.loc[self.measured.targets["metric"] == metric]
-            self._values[metric] = rows.set_index("sample_id").sort_index()
-        table = self._values[metric]
-        if sample_id not in table.index:
+        cube = self.measured.cube(setting)
+        place = cube.targets.place(sample_id)
+        if place is None or metric not in cube.metrics:
             return {}
-        own = table.loc[[sample_id]]
-        return dict(zip(own["method"].astype(str), own["value"].astype(float), strict=True))
+        one = np.array([place])
+        return {method: float(cube.figures(metric, method, one)[0]) for method in cube.methods}
 
     @property
     def confidence(self) -> str:
         """The intervals' coverage in words: "95 %"."""
         return f"{100 * self._options.bootstrap.confidence:g} %"
 
-    def _side(self, setting: Setting, metric: str, method: str, target: str) -> pd.DataFrame:
-        """A method's figures, looked up once, so that hundreds of differences need not search the whole table."""
-        if (setting, metric) not in self._sides:
-            rows = self.table(setting)
-            of_metric = rows.loc[rows["metric"] == metric]
-            self._sides[setting, metric] = {name: side_of(of_metric, name) for name in set(of_metric["method"])}
-        side = self._sides[setting, metric][method]
-        return side if target == ALL_TARGETS else side.loc[side["target"] == target]
-
     def _paired(self, setting: Setting, method: str, versus: str, metric: str, target: str) -> Paired | None:
         if self.row(setting, method, metric, target) is None or self.row(setting, versus, metric, target) is None:
             return None
-        difference = difference_of(
-            self._side(setting, metric, method, target),
-            self._side(setting, metric, versus, target),
-            (setting.dataset, setting.protocol, setting.skip),
-            options=self._options.bootstrap,
-            drawn=self._drawn,
-        )
+        cube, places = self.figures(setting)
+        difference = difference_of(cube, cube.of_target(target, places), metric, (method, versus), self._draws)
         if not math.isfinite(difference.value):
             return None
         return Paired(

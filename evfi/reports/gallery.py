@@ -209,7 +209,7 @@ def _moment(
     target = _kept(inputs, sample, "target.png")
     series = series_of(comparison.measured.methods)
     card = comparison.card(options.main_metric)
-    values = comparison.values_of(sample.sample_id, options.main_metric)
+    values = comparison.values_of(group.setting, sample.sample_id, options.main_metric)
     shots = [Shot(TARGET, "target", "target", None, coder.coded(target, f"target, {sample.target}"), None, "the truth")]
     for method in comparison.methods(group.setting):
         pictures = method.folder / PICTURES_FOLDER

@@ -1,20 +1,24 @@
-"""Reads evaluation folders and joins them: the long table of figures, the methods, the groups with pictures."""
+"""Reads evaluation folders and joins them: the figures, the methods, the groups with pictures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 from evfi.errors import InputFileError, MissingInputError, UserError
+from evfi.evaluation.cube import Cube, Key, Places, cubes_of
 from evfi.evaluation.options import EvaluationOptions
 from evfi.evaluation.protocols import NOT_PREDICTED, TARGET_COLUMNS
 
 _BASELINES = "baselines"
+_PIECE_ROWS = 1 << 16
 _TEXT = ("sample_id", "method", "dataset", "protocol", "sequence", "group", "target", "metric", "note")
 _PICTURE_KEYS = ("sample_id", "dataset", "protocol", "skip", "sequence", "tau", "group", "target", "folder")
 
@@ -54,11 +58,10 @@ class Setting:
     skip: int
     part: Part = ""
 
-    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows of this setting, whatever its part."""
-        return table.loc[
-            (table["dataset"] == self.dataset) & (table["protocol"] == self.protocol) & (table["skip"] == self.skip)
-        ]
+    @property
+    def key(self) -> Key:
+        """What it is called in an evaluation, whatever its part."""
+        return self.dataset, self.protocol, self.skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,9 @@ class PictureGroup:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """All evaluations of one run. `targets` has TARGET_COLUMNS (and more); methods stand in the order of the tables."""
+    """All evaluations of one run: a cube for each setting, sorted; methods stand in the order of the tables."""
 
-    targets: pd.DataFrame
+    cubes: tuple[Cube, ...]
     methods: tuple[Method, ...]
     groups: tuple[PictureGroup, ...]
     documents: tuple[dict[str, Any], ...]
@@ -98,30 +101,34 @@ class Measured:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """Every (dataset, protocol, skip) that was measured, sorted."""
-        keys = self.targets[["dataset", "protocol", "skip"]].drop_duplicates().to_numpy().tolist()
-        found = [Setting(str(dataset), str(protocol), int(skip)) for dataset, protocol, skip in keys]
-        return tuple(sorted(found, key=lambda setting: (setting.dataset, setting.protocol, setting.skip)))
+        return tuple(Setting(*cube.key) for cube in self.cubes)
 
-    @cached_property
-    def declined(self) -> frozenset[str]:
-        """The sample ids that some method could not predict."""
-        notes = self.targets["note"].astype(str)
-        return frozenset(self.targets.loc[notes.str.startswith(NOT_PREDICTED), "sample_id"].astype(str))
+    def cube(self, setting: Setting) -> Cube:
+        """The figures of a setting, whatever its part."""
+        return self._by_key[setting.key]
 
     def parts(self, setting: Setting) -> tuple[Setting, ...]:
         """The setting itself where all methods, or never all of them, predicted its targets; else its two parts."""
-        ids = set(setting.rows(self.targets)["sample_id"].astype(str))
-        if not ids & self.declined or ids <= self.declined:
+        declined = self._declined[setting.key]
+        if declined.all() or not declined.any():
             return (setting,)
         return replace(setting, part="common"), replace(setting, part="other")
 
-    def rows(self, setting: Setting) -> pd.DataFrame:
-        """The rows of a setting, or of one of its parts."""
-        rows = setting.rows(self.targets)
+    def places(self, setting: Setting) -> Places:
+        """The targets of a setting, or of one of its parts, in its cube."""
         if not setting.part:
-            return rows
-        declined = rows["sample_id"].isin([*self.declined])
-        return rows.loc[declined if setting.part == "other" else ~declined]
+            return self.cube(setting).everywhere
+        declined = self._declined[setting.key]
+        return np.flatnonzero(declined if setting.part == "other" else ~declined)
+
+    @cached_property
+    def _by_key(self) -> dict[Key, Cube]:
+        return {cube.key: cube for cube in self.cubes}
+
+    @cached_property
+    def _declined(self) -> dict[Key, NDArray[np.bool_]]:
+        """Of each setting's targets, whether some method could not predict it."""
+        return {cube.key: cube.noted(lambda note: note.startswith(NOT_PREDICTED)) for cube in self.cubes}
 
     def method(self, name: str) -> Method | None:
         """The method of this name, None if it was not measured."""
@@ -149,12 +156,12 @@ def read_measured(folders: Sequence[Path]) -> Measured:
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise UserError(f"the methods {twice} stand in two evaluation folders: give each only once")
-    targets = _joined([_targets(folder) for folder in folders])
-    unknown = sorted(set(targets["method"]) - set(names))
+    cubes = cubes_of(lambda: (piece for folder in folders for piece in _pieces(folder)))
+    unknown = sorted({method for cube in cubes for method in cube.methods} - set(names))
     if unknown:
         raise InputFileError(f"targets.parquet has the methods {unknown}, which evaluation.json does not list")
     return Measured(
-        targets=targets,
+        cubes=cubes,
         methods=tuple(sorted(methods, key=lambda method: not method.is_baseline)),
         groups=_groups(documents),
         documents=tuple(documents),
@@ -208,31 +215,22 @@ def _methods(folder: Path, document: dict[str, Any]) -> list[Method]:
         raise InputFileError(f"{folder / 'evaluation.json'}: a method lacks its name ({error})") from error
 
 
-def _targets(folder: Path) -> pd.DataFrame:
+def _pieces(folder: Path) -> Iterator[pd.DataFrame]:
+    """An evaluation's table in pieces, in which a text that many rows have is held once."""
     path = folder / "targets.parquet"
     if not path.is_file():
         raise MissingInputError(f"no file {path}: make it with `evfi evaluate`")
     try:
-        table = parquet.read_table(path, read_dictionary=[*_TEXT]).to_pandas()
+        with parquet.ParquetFile(path, read_dictionary=[*_TEXT]) as file:
+            missing = [column for column in TARGET_COLUMNS if column not in file.schema_arrow.names]
+            if missing:
+                raise InputFileError(f"{path} lacks the columns {missing}: make it again with `evfi evaluate`")
+            for batch in file.iter_batches(_PIECE_ROWS, columns=[*TARGET_COLUMNS], use_threads=False):
+                yield batch.to_pandas()
+    except InputFileError:
+        raise
     except (OSError, ValueError) as error:
         raise InputFileError(f"{path} is not a Parquet table ({error}): make it again with `evfi evaluate`") from error
-    missing = [column for column in TARGET_COLUMNS if column not in table.columns]
-    if missing:
-        raise InputFileError(f"{path} lacks the columns {missing}: make it again with `evfi evaluate`")
-    return table
-
-
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The tables one after the other. Of texts each row holds the number among their sorted values, which takes a part
-    of the memory and leaves the order of rows and groups as it is.
-    """
-    for name in _TEXT:
-        texts = [table[name].astype("category") for table in tables]
-        texts = [text.cat.rename_categories(text.cat.categories.astype(str)) for text in texts]
-        values = sorted(set().union(*(text.cat.categories for text in texts)))
-        for table, text in zip(tables, texts, strict=True):
-            table[name] = text.cat.set_categories(values)
-    return pd.concat(tables, ignore_index=True)
 
 
 def _groups(documents: Sequence[dict[str, Any]]) -> tuple[PictureGroup, ...]:

@@ -1,12 +1,13 @@
 """One sequence at a time: every method over its time, and the targets that are hardest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from markupsafe import Markup
+from numpy.typing import NDArray
 
+from evfi.evaluation.cube import Cube, Places, Targets
 from evfi.reports.comparison import Comparison
 from evfi.reports.figures import Line as FigureLine
 from evfi.reports.figures import time_figure
@@ -16,7 +17,6 @@ from evfi.reports.views import Column, Line, Table, number_cell, series_of
 from evfi.units import US_PER_S
 
 _FEWEST_TIMES = 8
-_KEYS = ("sample_id", "group", "target", "t_us")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,41 +39,56 @@ def sequence_parts(
 ) -> tuple[SequencePart, ...]:
     """A part for each of the first `sequences_shown` sequences, by name; none where the main metric has no figures."""
     metric = options.main_metric
-    rows = comparison.table(setting)
+    cube, places = comparison.figures(setting)
     methods = [method for method in comparison.methods(setting) if not method.is_intermediate]
-    rows = rows.loc[(rows["metric"] == metric) & rows["method"].isin([method.name for method in methods])]
-    wide = rows.pivot_table(index=["sequence", *_KEYS], columns="method", values="value", sort=True)
-    if wide.empty:
+    measured = {method: _with_figure(cube, metric, method, places) for method in methods}
+    shown = [method for method in methods if len(measured[method])]
+    if not shown:
         return ()
+    known = np.unique(np.concatenate([measured[method] for method in shown]))
     made = []
-    for number, (name, own) in enumerate(wide.groupby(level="sequence", sort=True)):
-        if number >= options.sequences_shown:
-            break
-        figures = own.droplevel("sequence").reset_index().sort_values("t_us")
-        shown = [method for method in methods if method.name in figures.columns]
+    for number, name in enumerate(cube.targets.sequence.at(known)[: options.sequences_shown]):
+        own = cube.of_sequence(name, known)
+        figures = _Figures(
+            cube.targets,
+            own[np.argsort(cube.targets.t_us[own], kind="stable")],
+            {method: cube.values[cube.metrics.index(metric), cube.methods.index(method.name)] for method in shown},
+        )
         anchor = sequence_anchor(block, number)
         made.append(
             SequencePart(
                 anchor=anchor,
-                title=str(name),
-                figure=_figure(comparison, figures, shown, metric, anchor),
-                targets=_hardest(comparison, figures, shown, options),
+                title=name,
+                figure=_figure(comparison, figures, metric, anchor),
+                targets=_hardest(comparison, figures, options),
             )
         )
     return tuple(made)
 
 
-def _figure(
-    comparison: Comparison, figures: pd.DataFrame, methods: Sequence[Method], metric: str, anchor: str
-) -> Markup | None:
-    times = figures["t_us"].to_numpy(np.int64)
-    if len(set(times.tolist())) < _FEWEST_TIMES:
+@dataclass(frozen=True, eq=False, slots=True)
+class _Figures:
+    """The targets of one sequence by rising time, and all figures of each method, NaN without one."""
+
+    targets: Targets
+    places: Places
+    of_method: Mapping[Method, NDArray[np.float64]]
+
+
+def _with_figure(cube: Cube, metric: str, method: Method, places: Places) -> Places:
+    own = cube.measured(metric, method.name, places)
+    return own[~np.isnan(cube.figures(metric, method.name, own))] if len(own) else own
+
+
+def _figure(comparison: Comparison, figures: _Figures, metric: str, anchor: str) -> Markup | None:
+    times = figures.targets.t_us[figures.places]
+    if len(np.unique(times)) < _FEWEST_TIMES:
         return None
     card = comparison.card(metric)
     series = series_of(comparison.measured.methods)
     lines = []
-    for method in methods:
-        values = figures[method.name].to_numpy(np.float64)
+    for method, all_values in figures.of_method.items():
+        values = all_values[figures.places]
         known = np.isfinite(values)
         seconds = (times[known] - times[0]) / US_PER_S
         lines.append(
@@ -86,28 +101,31 @@ def _figure(
         x_label="time from the first target, s",
         y_label=f"{card.label}, {card.unit}" if card.unit else card.label,
         name=f"{anchor}-time",
-        description=f"{card.label} of {len(figures)} targets over time, for {len(lines)} methods",
+        description=f"{card.label} of {len(times)} targets over time, for {len(lines)} methods",
     )
 
 
-def _hardest(comparison: Comparison, figures: pd.DataFrame, methods: Sequence[Method], options: ReportOptions) -> Table:
+def _hardest(comparison: Comparison, figures: _Figures, options: ReportOptions) -> Table:
     """The targets where the first learned method (else the first of all) does worst, worst first."""
     card = comparison.card(options.main_metric)
+    methods = [*figures.of_method]
     judged = next((method for method in methods if method.is_final), methods[0])
-    worst = figures.sort_values(judged.name, ascending=card.higher_is_better, kind="stable")
-    shown = worst.head(options.hardest_targets)
+    values = figures.of_method[judged][figures.places]
+    worst = figures.places[np.argsort(values if card.higher_is_better else -values, kind="stable")]
+    shown = worst[: options.hardest_targets]
     worst_of = f"where {judged.label} does worst"
-    few = f"The {len(shown)} of {len(figures)} targets {worst_of}"
-    said = few if len(shown) < len(figures) else f"All targets, first those {worst_of}"
+    group, name = figures.targets.group, figures.targets.name
+    few = f"The {len(shown)} of {len(worst)} targets {worst_of}"
+    said = few if len(shown) < len(worst) else f"All targets, first those {worst_of}"
     return Table(
         caption=f"{said}; {card.label}.",
         first="frames, target",
         columns=tuple(Column(method.label, card.unit) for method in methods),
         lines=tuple(
             Line(
-                title=f"{row['group']}, {row['target']}",
-                cells=tuple(number_cell(float(row[method.name]), card.decimals) for method in methods),
+                title=f"{group.names[group.number[place]]}, {name.names[name.number[place]]}",
+                cells=tuple(number_cell(float(own[place]), card.decimals) for own in figures.of_method.values()),
             )
-            for row in shown.to_dict("records")
+            for place in shown
         ),
     )

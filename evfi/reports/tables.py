@@ -4,7 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evfi.evaluation.aggregate import ALL_TARGETS, Row
+import numpy as np
+
+from evfi.evaluation.aggregate import Row
+from evfi.evaluation.cube import ALL_TARGETS, Cube, Places
 from evfi.evaluation.options import NO_WEIGHTS
 from evfi.reports import formatting
 from evfi.reports.comparison import BY_FRAME, BY_SEQUENCE, Comparison, Paired
@@ -143,20 +146,15 @@ def sequence_table(
 
     `anchors`: by its name, the id of the part about a sequence.
     """
-    rows = comparison.table(setting)
-    rows = rows.loc[rows["metric"] == metric]
-    if target != ALL_TARGETS:
-        rows = rows.loc[rows["target"] == target]
+    cube, places = comparison.figures(setting)
     methods = [method for method in comparison.methods(setting) if not method.is_intermediate]
-    means = {
-        str(sequence): {str(method): float(own["value"].mean()) for method, own in part.groupby("method")}
-        for sequence, part in rows.groupby("sequence", sort=True)
-    }
-    if len(means) < 2:
+    places = cube.of_target(target, places)
+    measured = [cube.measured(metric, name, places) for name in cube.methods]
+    names = cube.targets.sequence.at(np.concatenate(measured))
+    if len(names) < 2:
         return None
     card = comparison.card(metric)
-    shown = list(means.items())[:most]
-    left_out = f" The first {most} of {len(means)} sequences." if len(means) > most else ""
+    left_out = f" The first {most} of {len(names)} sequences." if len(names) > most else ""
     return Table(
         caption=f"{target_words(target)}. {card.label} of each sequence.{left_out}",
         first="sequence",
@@ -164,13 +162,24 @@ def sequence_table(
         lines=tuple(
             Line(
                 title=name,
-                cells=tuple(number_cell(values.get(method.name, math.nan), card.decimals) for method in methods),
+                cells=tuple(
+                    number_cell(_mean(cube, metric, method.name, cube.of_sequence(name, places)), card.decimals)
+                    for method in methods
+                ),
                 href=anchors.get(name, ""),
                 hint="this sequence by itself",
             )
-            for name, values in shown
+            for name in names[:most]
         ),
     )
+
+
+def _mean(cube: Cube, metric: str, method: str, places: Places) -> float:
+    """A method's mean over some targets; NaN without a figure."""
+    own = cube.measured(metric, method, places)
+    values = cube.figures(metric, method, own) if len(own) else np.empty(0)
+    known = values[~np.isnan(values)]
+    return float(known.sum() / len(known)) if len(known) else math.nan
 
 
 def paired_cell(paired: Paired | None, decimals: int) -> Cell:

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from evfi.errors import UserError
 from evfi.evaluation.aggregate import (
     Difference,
-    Drawn,
     Row,
     aggregate,
     difference_of,
     gains_over_parts,
     paired_difference,
-    side_of,
+    rows_of,
 )
-from evfi.evaluation.bootstrap import block_length, resampling
+from evfi.evaluation.bootstrap import Draws, Resampling, block_length, resampling
+from evfi.evaluation.cube import cubes_of_table
 from evfi.evaluation.options import BootstrapOptions
 
 FAST = BootstrapOptions(samples=200)
@@ -51,6 +51,11 @@ def table(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def drawn(data: pd.DataFrame) -> Resampling:
+    (cube,) = cubes_of_table(data)
+    return resampling(cube.targets, cube.everywhere, FAST, "k")
 
 
 def one(rows: list[Row], **wanted: object) -> Row:
@@ -117,8 +122,8 @@ def test_the_interval_over_sequences_is_the_plain_bootstrap() -> None:
     row = one(aggregate(table({"a": values}), BootstrapOptions(samples=4000)), target="all", averaging="sequence")
     means = values.mean(axis=(1, 2))
     rng = np.random.default_rng(0)
-    drawn = means[rng.integers(0, 20, (20_000, 20))].mean(axis=1)
-    assert (row.low, row.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.1)
+    plain = means[rng.integers(0, 20, (20_000, 20))].mean(axis=1)
+    assert (row.low, row.high) == pytest.approx(np.percentile(plain, [2.5, 97.5]), abs=0.1)
 
 
 def coverage(make: Callable[[np.random.Generator], np.ndarray], truth: float, repeats: int) -> float:
@@ -159,7 +164,7 @@ def test_blocks_give_wider_intervals_than_single_groups_where_neighbours_are_ali
 @given(sequences=st.integers(1, 9), groups=st.integers(1, 12))
 def test_every_draw_has_as_many_units_as_the_data(sequences: int, groups: int) -> None:
     data = table({"a": np.zeros((sequences, groups, 1))})
-    over = resampling(data, FAST, "k")
+    over = drawn(data)
     assert over.by_sequence == (sequences >= FAST.min_sequences)
     if over.by_sequence:
         assert (over.weights.sum(axis=1) == sequences).all()
@@ -169,7 +174,7 @@ def test_every_draw_has_as_many_units_as_the_data(sequences: int, groups: int) -
 
 
 def test_blocks_are_of_neighbours_in_time() -> None:
-    over = resampling(table({"a": np.zeros((1, 100, 1))}), FAST, "k")
+    over = drawn(table({"a": np.zeros((1, 100, 1))}))
     assert block_length(100) == 10
     together = np.corrcoef(over.weights[:, 40], over.weights[:, 41])[0, 1]
     apart = np.corrcoef(over.weights[:, 40], over.weights[:, 80])[0, 1]
@@ -206,14 +211,30 @@ def test_differences_with_kept_draws_are_those_without_also_where_a_method_lacks
     rng = np.random.default_rng(10)
     data = table({name: rng.normal(30, 1, (9, 3, 1)) for name in "abc"})
     data = data[(data["method"] != "c") | (data["sequence"] > "s003")]
-    sides = {name: side_of(data, name) for name in "abc"}
-    drawn: Drawn = {}
+    (cube,) = cubes_of_table(data)
+    draws = Draws(FAST)
     for method, other in itertools.permutations("abc", 2):
-        kept = difference_of(sides[method], sides[other], ("d", "skip", 1), options=FAST, drawn=drawn)
+        kept = difference_of(cube, cube.everywhere, "psnr_float", (method, other), draws)
         alone = paired_difference(data, method, other, metric="psnr_float", dataset="d", skip=1, options=FAST)
-        assert (kept.value, kept.low, kept.high, kept.n) == (alone.value, alone.low, alone.high, alone.n)
+        assert kept == alone
         assert kept.n == (5 if "c" in (method, other) else 9)
-    assert len(drawn) == 2, "all targets, and those of c"
+
+
+def test_rows_of_some_targets_are_those_of_a_table_without_the_others() -> None:
+    rng = np.random.default_rng(11)
+    data = table({name: rng.normal(30, 1, (7, 4, 2)) for name in "ab"})
+    (cube,) = cubes_of_table(data)
+    for own in (data["sequence"] > "s001", data["sequence"] > "s003", data["target"] == "im3"):
+        places = np.unique([cube.targets.place(name) for name in set(data["sample_id"][own])])
+        assert rows_of(cube, places, Draws(FAST)) == aggregate(data[own], FAST)
+
+
+def test_methods_without_a_common_target_have_no_difference() -> None:
+    data = table({name: np.full((6, 2, 1), 30.0) for name in "ab"})
+    data = data[(data["method"] == "a") == (data["sequence"] < "s003")]
+    found = paired_difference(data, "a", "b", metric="psnr_float", dataset="d", skip=1, options=FAST)
+    assert np.isnan([found.value, found.low, found.high]).all()
+    assert (found.n, found.is_certain) == (0, False)
 
 
 def test_a_certain_difference_leaves_zero_out() -> None:

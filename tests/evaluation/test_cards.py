@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from evfi.errors import UserError
-from evfi.evaluation.cards import interval_note, metric_card, table_card
+from evfi.evaluation.cards import TableCard, interval_note, metric_card, table_card
+from evfi.evaluation.cube import cubes_of_table
 from evfi.evaluation.options import ActiveOptions, EvaluationOptions, MetricName
 
 
@@ -36,6 +37,11 @@ def targets(sequences: int, starts: tuple[int, ...], span: int, values: list[flo
 
 
 LOWER_IS_BETTER = ("ie", "ie_rms", "tof", "flicker", "lpips_alex", "lpips_vgg")
+
+
+def card_of(table: pd.DataFrame, metric: str = "psnr_active") -> TableCard:
+    (cube,) = cubes_of_table(table)
+    return table_card(cube, metric, cube.everywhere)
 
 
 @pytest.mark.parametrize("metric", get_args(MetricName))
@@ -69,14 +75,14 @@ def test_an_unknown_metric_has_no_card() -> None:
     ("starts", "span", "said"), [((0, 1, 2), 2, "overlapping in time"), ((0, 2, 4), 2, "not overlapping")]
 )
 def test_a_table_says_whether_its_groups_overlap(starts: tuple[int, ...], span: int, said: str) -> None:
-    card = table_card(targets(6, starts, span), "psnr_active", dataset="d", protocol="skip", skip=1)
+    card = card_of(targets(6, starts, span))
     assert card.groups == f"18 pairs of boundary frames, {said}"
     assert (card.frames, card.sequences) == (18, 6)
 
 
 def test_a_table_counts_frames_without_a_figure() -> None:
     table = targets(2, (0, 2), 2, [30.0, np.nan])
-    card = table_card(table, "psnr_active", dataset="d", protocol="skip", skip=1)
+    card = card_of(table)
     assert card.not_applicable == 2
     assert ("not applicable", "2 frames without a figure are left out of its means") in card.lines()
 
@@ -90,11 +96,11 @@ def test_a_table_says_how_its_interval_was_made() -> None:
 
 def test_a_table_of_nothing_is_an_error() -> None:
     with pytest.raises(UserError, match="no psnr_u8 was measured for d, skip 1"):
-        table_card(targets(1, (0,), 2), "psnr_u8", dataset="d", protocol="skip", skip=1)
+        card_of(targets(1, (0,), 2), "psnr_u8")
 
 
 def test_headings_come_in_one_order() -> None:
-    card = table_card(targets(6, (0, 2), 2), "psnr_active", dataset="d", protocol="skip", skip=1)
+    card = card_of(targets(6, (0, 2), 2))
     assert [heading for heading, _ in card.lines()] == [
         "metric",
         "definition",

@@ -1,9 +1,9 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from evfi.evaluation.cube import cubes_of_table
 from evfi.evaluation.options import BootstrapOptions, EvaluationOptions
 from evfi.reports import formatting
 from evfi.reports.comparison import Comparison
@@ -20,9 +20,9 @@ OPTIONS = ReportOptions()
 EVALUATION = EvaluationOptions(bootstrap=BootstrapOptions(samples=200))
 
 
-def compared(values: dict[str, list[float]], metric: str = "psnr_float", target: str = "im4") -> Comparison:
-    """Each method's figures on sequences s0, s1, ...; a name with a slash is an intermediate, "blend" a baseline."""
-    rows = [
+def figures(values: dict[str, list[float]], metric: str = "psnr_float", target: str = "im4") -> pd.DataFrame:
+    """Each method's figures on sequences s0, s1, ..."""
+    return pd.DataFrame(
         {
             "sample_id": f"s{number}",
             "method": method,
@@ -40,7 +40,11 @@ def compared(values: dict[str, list[float]], metric: str = "psnr_float", target:
         }
         for method, own in values.items()
         for number, value in enumerate(own)
-    ]
+    )
+
+
+def compared_in(table: pd.DataFrame) -> Comparison:
+    """A name with a slash is an intermediate, "blend" and "flow" are baselines."""
     methods = [
         Method(
             name=name,
@@ -49,10 +53,14 @@ def compared(values: dict[str, list[float]], metric: str = "psnr_float", target:
             is_intermediate="/" in name,
             folder=Path(),
         )
-        for name in values
+        for name in table["method"].unique()
     ]
-    measured = Measured(targets=pd.DataFrame(rows), methods=tuple(methods), groups=(), documents=({},))
+    measured = Measured(cubes=cubes_of_table(table), methods=tuple(methods), groups=(), documents=({},))
     return Comparison(measured, EVALUATION)
+
+
+def compared(values: dict[str, list[float]], metric: str = "psnr_float") -> Comparison:
+    return compared_in(figures(values, metric))
 
 
 def test_the_winner_is_named_with_its_lead_over_the_best_baseline() -> None:
@@ -127,10 +135,9 @@ def test_event_consistency_ranks_nobody() -> None:
 
 
 def test_a_metric_without_its_weights_says_so_in_its_column() -> None:
-    comparison = compared({"flow": [25.0] * 6, "net": [27.0] * 6})
-    rows = comparison.measured.targets
+    rows = figures({"flow": [25.0] * 6, "net": [27.0] * 6})
     asked = rows.assign(metric="lpips_alex", value=float("nan"), note="no weights")
-    both = Comparison(replace(comparison.measured, targets=pd.concat([rows, asked], ignore_index=True)), EVALUATION)
+    both = compared_in(pd.concat([rows, asked], ignore_index=True))
     table = main_table(both, SETTING, "im4", "psnr_float")
     place = [column.title.split("\N{NO-BREAK SPACE}")[0] for column in table.columns].index("LPIPS, AlexNet")
     assert [line.cells[place].text for line in table.lines] == ["no weights", "no weights"]
@@ -166,14 +173,13 @@ def test_a_goal_inside_the_interval_is_not_certain() -> None:
 
 
 def test_settings_come_truth_first_then_headline_targets_then_the_rest() -> None:
-    comparison = compared({"flow": [25.0] * 6, "net": [27.0] * 6})
-    rows = comparison.measured.targets
+    rows = figures({"flow": [25.0] * 6, "net": [27.0] * 6})
     moved = [
         rows,
         rows.assign(dataset="a-films", target="frame+1"),
         rows.assign(dataset="z-camera", protocol="truth", target="truth+1"),
     ]
-    several = Comparison(replace(comparison.measured, targets=pd.concat(moved, ignore_index=True)), EVALUATION)
+    several = compared_in(pd.concat(moved, ignore_index=True))
     assert [setting.dataset for setting in ordered_settings(several, OPTIONS)] == ["z-camera", "clips", "a-films"]
 
 
