@@ -14,7 +14,7 @@ from evfi.evaluation.guests import Guest
 from evfi.evaluation.methods import Answer, Contestant, Method, method_entry
 from evfi.evaluation.options import EvaluationOptions
 from evfi.evaluation.pictures import chosen_rows, picture_entries, write_answers, write_inputs
-from evfi.evaluation.protocols import rows_to_measure
+from evfi.evaluation.protocols import TARGETS_FILE, rows_to_measure
 from evfi.evaluation.targets import Asked, measured_pieces, named_contestant
 from evfi.io.atomic import writing
 from evfi.io.table_pieces import write_pieces
@@ -25,7 +25,7 @@ from evfi.versions import ALGO_VERSIONS
 
 log = logging.getLogger(__name__)
 EVALUATION_ALGO_VERSION = ALGO_VERSIONS["evaluation"]
-TARGETS_FILE, DOCUMENT_FILE = "targets.parquet", "evaluation.json"
+DOCUMENT_FILE = "evaluation.json"
 
 
 def evaluate(

@@ -32,6 +32,10 @@ TARGET_COLUMNS = (
 SETTING = ["dataset", "protocol", "skip"]
 PAIR = ["store", "clip", "frame0", "frame1"]
 _SOURCE_NAMES = {"frames": "frame", "truth": "truth", "none": "moment"}
+# The one metric of a threshold sweep, and the file beside targets.parquet that says what was swept.
+SWEEP_METRIC = "psnr_float"
+SWEEP_DOCUMENT_FILE = "thresholds.json"
+TARGETS_FILE = "targets.parquet"
 # A figure's note begins with it where a method cannot predict the target at all.
 NOT_PREDICTED = "not predicted"
 

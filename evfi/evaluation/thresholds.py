@@ -16,7 +16,7 @@ import pandas as pd
 from evfi.errors import UserError
 from evfi.evaluation.methods import method_entry
 from evfi.evaluation.options import EvaluationOptions, ThresholdSweepOptions
-from evfi.evaluation.protocols import SETTING, rows_to_measure
+from evfi.evaluation.protocols import SETTING, SWEEP_DOCUMENT_FILE, SWEEP_METRIC, TARGETS_FILE, rows_to_measure
 from evfi.evaluation.targets import measured_targets, named_contestant
 from evfi.io.atomic import writing
 from evfi.provenance import digest_file, write_json, write_stamp
@@ -27,8 +27,6 @@ from evfi.simulation.options import SimulationOptions
 from evfi.versions import ALGO_VERSIONS
 
 log = logging.getLogger(__name__)
-SWEEP_METRIC = "psnr_float"
-TARGETS_FILE, DOCUMENT_FILE = "targets.parquet", "thresholds.json"
 
 
 def sweep_thresholds(
@@ -85,7 +83,7 @@ def sweep_thresholds(
             "index_sha256": digest_file(index),
             "weights_sha256": None if weights is None else digest_file(weights),
         }
-        write_json(partial / DOCUMENT_FILE, document)
+        write_json(partial / SWEEP_DOCUMENT_FILE, document)
     write_stamp(out)
     log.info("%s: %d conditions on %d targets", out, len(tables), len(rows))
     return document

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.evaluation.cube import Cube, Key, Places, cubes_of
 from evfi.evaluation.options import EvaluationOptions
-from evfi.evaluation.protocols import NOT_PREDICTED, TARGET_COLUMNS
+from evfi.evaluation.protocols import NOT_PREDICTED, TARGET_COLUMNS, TARGETS_FILE
 
 _BASELINES = "baselines"
 _PIECE_ROWS = 1 << 16
@@ -217,7 +217,7 @@ def _methods(folder: Path, document: dict[str, Any]) -> list[Method]:
 
 def _pieces(folder: Path) -> Iterator[pd.DataFrame]:
     """An evaluation's table in pieces, in which a text that many rows have is held once."""
-    path = folder / "targets.parquet"
+    path = folder / TARGETS_FILE
     if not path.is_file():
         raise MissingInputError(f"no file {path}: make it with `evfi evaluate`")
     try:
@@ -225,8 +225,10 @@ def _pieces(folder: Path) -> Iterator[pd.DataFrame]:
             missing = [column for column in TARGET_COLUMNS if column not in file.schema_arrow.names]
             if missing:
                 raise InputFileError(f"{path} lacks the columns {missing}: make it again with `evfi evaluate`")
-            for batch in file.iter_batches(_PIECE_ROWS, columns=[*TARGET_COLUMNS], use_threads=False):
-                yield batch.to_pandas()
+            # Asked for all row groups at once, the reader would hold the texts of several.
+            for group in range(file.num_row_groups):
+                batches = file.iter_batches(_PIECE_ROWS, [group], [*TARGET_COLUMNS], use_threads=False)
+                yield from (batch.to_pandas() for batch in batches)
     except InputFileError:
         raise
     except (OSError, ValueError) as error:

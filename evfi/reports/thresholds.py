@@ -11,8 +11,7 @@ from markupsafe import Markup
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.evaluation.aggregate import ALL_TARGETS, Row, aggregate
 from evfi.evaluation.options import BootstrapOptions
-from evfi.evaluation.protocols import setting_name
-from evfi.evaluation.thresholds import DOCUMENT_FILE, SWEEP_METRIC, TARGETS_FILE
+from evfi.evaluation.protocols import SWEEP_DOCUMENT_FILE, SWEEP_METRIC, TARGETS_FILE, setting_name
 from evfi.reports import formatting
 from evfi.reports.comparison import BY_SEQUENCE, Comparison
 from evfi.reports.figures import Line as FigureLine
@@ -62,7 +61,7 @@ def read_sweeps(folders: Sequence[Path], index_sha256: str | None, bootstrap: Bo
         MissingInputError, InputFileError: a file is absent or not what it should be.
         UserError: a sweep was measured on another sample index, or two with other options.
     """
-    documents = [read_json(folder / DOCUMENT_FILE, remedy=_REMEDY) for folder in folders]
+    documents = [read_json(folder / SWEEP_DOCUMENT_FILE, remedy=_REMEDY) for folder in folders]
     for folder, document in zip(folders, documents, strict=True):
         if document.get("index_sha256") != index_sha256:
             raise UserError(f"{folder} was measured on another sample index than the evaluations: {_REMEDY} again")

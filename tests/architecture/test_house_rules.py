@@ -21,6 +21,13 @@ def test_importing_the_front_door_loads_nothing_heavy(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("module", ["evfi.reports.page", "evfi.reports.text_tables"])
+def test_a_report_loads_neither_networks_nor_compiled_loops(module: str) -> None:
+    code = f"import sys, {module}; print([name for name in ('torch', 'numba') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_environment_yml_and_pyproject_name_one_python_and_one_list_of_packages() -> None:
     environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
     pyproject = _pyproject()
