@@ -20,7 +20,7 @@ Weights = NDArray[Any]
 Values = NDArray[np.float64]
 # Of the weights that are at hand as float64, or of the draws that are counted.
 _BLOCK_CELLS = 1 << 17
-_MOST_KEPT_BYTES = 64 << 20
+_MOST_KEPT_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,7 +47,7 @@ class Resampling:
 
 
 class Draws:
-    """Draws of sets of targets, made when first asked for; the latest are kept, up to some 64 MB.
+    """Draws of sets of targets, made when first asked for; the latest are kept, up to some 16 MB.
 
     Hundreds of means and differences share a few sets of targets.
     """
