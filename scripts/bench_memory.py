@@ -17,6 +17,8 @@ import pandas as pd
 from bench_scaling import copied_clips, evfi
 from timing import print_machine
 
+from evfi.io.table_pieces import write_pieces
+
 CLIPS = 256
 # Of each evaluated shard; a test shard of Vimeo90k has 256 clips of 14 rows.
 MEASURED_CLIPS = 64
@@ -123,18 +125,18 @@ def report_memory(folder: Path, shards: int) -> tuple[int, float]:
         make_index(folder, 1, MEASURED_CLIPS, "test")
         evfi("evaluate", folder / "index.parquet", one)
     table = pd.read_parquet(one / "targets.parquet")
-    copies = []
-    for number in range(shards * CLIPS // MEASURED_CLIPS):
-        columns = {name: f"{number:03d}/" + table[name] for name in ("sample_id", "sequence")}
-        copies.append(table.assign(**columns))
-    whole = pd.concat(copies, ignore_index=True)
+    numbers = range(shards * CLIPS // MEASURED_CLIPS)
+    copies = (
+        table.assign(**{name: f"{number:04d}/" + table[name] for name in ("sample_id", "sequence")})
+        for number in numbers
+    )
     several = folder / f"evaluation-{shards}"
     several.mkdir()
     (several / "evaluation.json").write_bytes((one / "evaluation.json").read_bytes())
     (several / "pictures").symlink_to(one / "pictures")
-    whole.to_parquet(several / "targets.parquet", index=False)
+    write_pieces(several / "targets.parquet", copies)
     evfi("report", folder / "report", "--evaluations", several)
-    return len(whole), peak(folder / "report/report.html")
+    return len(table) * len(numbers), peak(folder / "report/report.html")
 
 
 def peak(output: Path) -> float:
