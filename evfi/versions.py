@@ -16,5 +16,5 @@ ALGO_VERSIONS = {
     "evaluation": 1,
     "thresholds": 1,
     "interpolation": 1,
-    "report": 1,
+    "report": 2,
 }

@@ -79,7 +79,9 @@ def rows_of(cube: Cube, places: Places, draws: Draws) -> list[Row]:
     """`aggregate` of some targets of one setting."""
     rows: list[Row] = []
     dataset, protocol, skip = cube.key
-    for target in (ALL_TARGETS, *cube.targets.name.at(places)):
+    # Targets may themselves be called "all", as those of a threshold sweep.
+    names = [name for name in cube.targets.name.at(places) if name != ALL_TARGETS]
+    for target in (ALL_TARGETS, *names):
         chosen = cube.of_target(target, places)
         over = draws.of(cube.key, cube.targets, chosen)
         for metric in cube.metrics:

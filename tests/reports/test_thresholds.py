@@ -45,6 +45,8 @@ def test_a_sweep_gets_a_figure_a_table_and_rows_of_its_own(made_run) -> None:
     assert "leak_rate_hz" not in section
     rows = json.loads(summary.metrics.read_text())["threshold_rows"]
     assert {(row["contrast"], row["noisy"]) for row in rows} == set(CONDITIONS)
+    places = [(row["contrast"], row["noisy"], row["dataset"], row["skip"], row["method"]) for row in rows]
+    assert len(set(places)) == len(places), "each mean stands once"
     found = {
         (row["contrast"], row["noisy"]): row["value"]
         for row in rows
