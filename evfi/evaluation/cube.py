@@ -1,6 +1,7 @@
 """The figures of one setting as an array over metrics, methods and targets: some ten bytes a figure, however many."""
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,10 @@ class Texts:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Targets:
-    """The targets of a setting by rising sample id; `t_us` int64 in microseconds, `tau` float64 in (0, 1)."""
+    """The targets of a setting by rising sample id (an Arrow array: a Python text would take twice the memory).
+
+    `name` is what a target is called, the column target; `t_us` int64 in microseconds, `tau` float64 in (0, 1).
+    """
 
     sample_id: Any
     sequence: Texts
@@ -55,14 +59,8 @@ class Targets:
 
     def place(self, sample_id: str) -> int | None:
         """The position of a sample; None if it is not there."""
-        low, high = 0, len(self)
-        while low < high:
-            middle = (low + high) // 2
-            if self.sample_id[middle].as_py() < sample_id:
-                low = middle + 1
-            else:
-                high = middle
-        return low if low < len(self) and self.sample_id[low].as_py() == sample_id else None
+        place = bisect_left(range(len(self)), sample_id, key=lambda place: self.sample_id[place].as_py())
+        return place if place < len(self) and self.sample_id[place].as_py() == sample_id else None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -154,7 +152,9 @@ def _by_setting(piece: pd.DataFrame) -> Iterator[tuple[Key, Any]]:
 
 
 def _coded(column: Any) -> tuple[NDArray[np.intp], list[str]]:
-    """Each row's number in the column's texts, in the order in which they come first."""
+    """Each row's number in the column's texts, in the order in which they come first; a null is the empty text."""
+    if column.hasnans:
+        column = column.astype(object).where(column.notna(), "")
     codes, texts = pd.factorize(column)
     return codes.astype(np.intp), [str(text) for text in texts]
 

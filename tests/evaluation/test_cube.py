@@ -124,3 +124,13 @@ def test_two_figures_of_one_target_method_and_metric_are_an_error(pieces: int) -
     twice = [pd.concat([rows, rows.iloc[:1]])] if pieces == 1 else [rows, rows.iloc[:1]]
     with pytest.raises(UserError, match="two figures of one method and metric"):
         cubes_of(lambda: twice)
+
+
+@pytest.mark.parametrize("kind", ["str", "category"])
+def test_a_note_that_is_null_is_an_empty_one(kind: str) -> None:
+    whole = table(4)
+    null = whole.assign(note=whole["note"].where(whole["note"] != "").astype(kind))
+    assert null["note"].isna().any()
+    for found, expected in zip(cubes_of_table(null), cubes_of_table(whole), strict=True):
+        assert found.note_texts == expected.note_texts
+        np.testing.assert_array_equal(found.notes, expected.notes)
