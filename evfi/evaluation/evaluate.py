@@ -26,6 +26,9 @@ from evfi.versions import ALGO_VERSIONS
 log = logging.getLogger(__name__)
 EVALUATION_ALGO_VERSION = ALGO_VERSIONS["evaluation"]
 DOCUMENT_FILE = "evaluation.json"
+# Targets come sequence by sequence: what the ones before needed is not asked for again.
+_CACHE_BYTES = 64 << 20
+_OPEN_STORES = 4
 
 
 def evaluate(
@@ -54,7 +57,7 @@ def evaluate(
     start = cpu_seconds()
     cv2.setNumThreads(1)
     name, contestant, digest = _entrant(weights, name, method, device, options)
-    reader = SampleReader(index, needs=contestant.needs)
+    reader = SampleReader(index, needs=contestant.needs, cache_bytes=_CACHE_BYTES, open_stores=_OPEN_STORES)
     rows = rows_to_measure(read_index(index))
     chosen = chosen_rows(rows, options.pictures_per_protocol)
     with writing(out) as partial:

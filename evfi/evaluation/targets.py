@@ -26,7 +26,7 @@ from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
 
 BASELINES_NAME = "baselines"
-_PIECE_FIGURES = 1 << 16
+_PIECE_FIGURES = 1 << 13
 
 
 def named_contestant(
