@@ -110,7 +110,6 @@ def test_notes_are_found_by_what_they_say() -> None:
 
 
 def test_a_figure_takes_nine_bytes_and_its_target_sixty() -> None:
-
     cube, _ = cubes_of_table(table(3, targets=400))
     targets = cube.targets
     numbers = sum(texts.number.nbytes for texts in (targets.sequence, targets.group, targets.name))
