@@ -19,16 +19,8 @@ from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.atomic import writing
 from evfi.io.event_columns import EventColumns, EventColumnsWriter
 from evfi.io.images import decode_image
-from evfi.io.stores import (
-    ColumnWriter,
-    array_of,
-    create_group,
-    open_group,
-    read_rows,
-    receipt_path,
-    write_column,
-    write_receipt,
-)
+from evfi.io.opened import ShardStore
+from evfi.io.stores import ColumnWriter, create_group, receipt_path, write_column, write_receipt
 from evfi.provenance import digest_bytes, write_stamp
 from evfi.types import Events, SensorSize
 
@@ -178,40 +170,20 @@ class _ClipsWriter:
 
 
 def open_clips(path: Path) -> "ClipStore":
-    """The clip store at `path`, for reading.
-
-    Raises:
-        MissingInputError, InputFileError: nothing is there, or no clip store of this version.
-    """
-    store = ClipStore(path)
-    _ = store.clip_ids
-    return store
+    """The clip store at `path`, for reading; errors as `OpenedStore.opened`."""
+    return ClipStore.opened(path)
 
 
-class ClipStore:
-    """A clip store. Arrays are opened on first use; it can be sent to another process (only the path goes).
+class ClipStore(ShardStore):
+    """A store of clips, for reading. Clips and frames are numbered from 0."""
 
-    Clips and frames are numbered from 0.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-
-    def __getstate__(self) -> dict[str, Path]:
-        return {"path": self.path}
-
-    @cached_property
-    def _group(self) -> zarr.Group:
-        return open_group(self.path, CLIPS_SCHEMA, CLIPS_VERSION)
+    schema, version = CLIPS_SCHEMA, CLIPS_VERSION
+    parts = "clips"
+    columns = ("event_offset", "frame_offset", "height", "width", "contrast_pos", "contrast_neg", "seed", "subframes")
 
     @cached_property
     def _events(self) -> EventColumns:
-        return EventColumns(self._group, self.path)
-
-    @cached_property
-    def _columns(self) -> dict[str, NDArray]:
-        names = ("event_offset", "frame_offset", "height", "width", "contrast_pos", "contrast_neg", "seed", "subframes")
-        return {name: read_rows(array_of(self._group, f"clips/{name}", self.path)) for name in names}
+        return EventColumns(self.group, self.path)
 
     @cached_property
     def _pixel_offset(self) -> NDArray[np.int64]:
@@ -220,63 +192,43 @@ class ClipStore:
 
     @cached_property
     def _t_us(self) -> NDArray[np.int64]:
-        return read_rows(array_of(self._group, "frames/t_us", self.path))
+        return self.rows("frames/t_us")
 
     @cached_property
     def _frame_sha256(self) -> NDArray[np.uint8]:
-        return read_rows(array_of(self._group, "frames/sha256", self.path)).reshape(-1, _DIGEST_BYTES)
+        return self.rows("frames/sha256").reshape(-1, _DIGEST_BYTES)
 
     @cached_property
     def _frame_paths(self) -> list[str]:
-        return list(self._group["frames"].attrs["paths"])  # pyright: ignore[reportArgumentType]
-
-    @cached_property
-    def clip_ids(self) -> list[str]:
-        """Ids such as "00001/0001", in the order of the list they come from."""
-        return list(self._group["clips"].attrs["ids"])  # pyright: ignore[reportArgumentType]
-
-    def __len__(self) -> int:
-        return len(self.clip_ids)
+        return list(self.group["frames"].attrs["paths"])  # pyright: ignore[reportArgumentType]
 
     @property
     def event_count(self) -> int:
         """Events of all clips."""
         return len(self._events)
 
-    def sensor_size(self, clip: int) -> SensorSize:
-        """Height and width of a clip's frames and events."""
-        at = self._at(clip)
-        return SensorSize(height=int(self._columns["height"][at]), width=int(self._columns["width"][at]))
-
     def contrast(self, clip: int) -> tuple[float, float]:
         """Thresholds (positive, negative) that a clip was simulated with."""
-        at = self._at(clip)
-        return float(self._columns["contrast_pos"][at]), float(self._columns["contrast_neg"][at])
+        return float(self.column("contrast_pos", clip)), float(self.column("contrast_neg", clip))
 
     def pixel_contrast(self, clip: int) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
         """Thresholds (positive, negative) of every pixel of a clip, (H, W) each; None: all had those of `contrast`."""
-        size, at = self.sensor_size(clip), self._at(clip)
-        if f"clips/{_PIXEL_ARRAYS[0]}" not in self._group:
+        size = self.sensor_size(clip)
+        if f"clips/{_PIXEL_ARRAYS[0]}" not in self.group:
             return None
-        first, end = self._pixel_offset[at : at + 2]
-        pos, neg = (
-            read_rows(array_of(self._group, f"clips/{name}", self.path), int(first), int(end)) for name in _PIXEL_ARRAYS
-        )
+        first, end = self._pixel_offset[clip : clip + 2]
+        pos, neg = (self.rows(f"clips/{name}", int(first), int(end)) for name in _PIXEL_ARRAYS)
         return pos.reshape(size.height, size.width), neg.reshape(size.height, size.width)
-
-    def seed(self, clip: int) -> int:
-        """The seed of a clip."""
-        return int(self._columns["seed"][self._at(clip)])
 
     def t_us(self, clip: int) -> NDArray[np.int64]:
         """Times int64 (n,) of a clip's frames."""
-        return self._t_us[self._frames_of(clip)]
+        return self._t_us[slice(*self.bounds("frame", clip))]
 
     def subframes(self, clip: int) -> NDArray[np.int32]:
         """Upsampled frames per interval, int32 (n - 1,)."""
-        frames = self._frames_of(clip)
-        before = self._at(clip)
-        return self._columns["subframes"][frames.start - before : frames.stop - before - 1]
+        first, end = self.bounds("frame", clip)
+        # A clip has one interval fewer than frames, and so have all before it.
+        return self._columns["subframes"][first - clip : end - clip - 1]
 
     def events(self, clip: int, start_us: int | None = None, end_us: int | None = None) -> Events:
         """Events of a clip; with bounds, those of the half-open window [start_us, end_us) (None: no bound).
@@ -284,9 +236,7 @@ class ClipStore:
         Raises:
             UserError: the window is empty.
         """
-        at = self._at(clip)
-        first, end = self._columns["event_offset"][at : at + 2]
-        events = self._events.events(int(first), int(end), self.sensor_size(clip))
+        events = self._events.events(*self.bounds("event", clip), self.sensor_size(clip))
         if start_us is None and end_us is None:
             return events
         bounds = np.iinfo(np.int64)
@@ -296,7 +246,7 @@ class ClipStore:
 
     def frame_path(self, clip: int, number: int) -> Path:
         """Where the file of a frame lies."""
-        return self.path.parent.resolve() / self._frame_paths[self._frame_at(clip, number)]
+        return self.path.parent.resolve() / self._frame_paths[self.place("frame", clip, number)]
 
     def frame(self, clip: int, number: int) -> NDArray[np.uint8]:
         """A frame of a clip as uint8 (H, W, 3) RGB (gray files replicated).
@@ -310,25 +260,10 @@ class ClipStore:
             data = path.read_bytes()
         except OSError as error:
             raise MissingInputError(
-                f"frame {path} of clip {self.clip_ids[clip]} cannot be read ({error.strerror}): {self.path} points to "
+                f"frame {path} of clip {self.ids[clip]} cannot be read ({error.strerror}): {self.path} points to "
                 "it; restore the file, or simulate again"
             ) from error
-        if digest_bytes(data) != self._frame_sha256[self._frame_at(clip, number)].tobytes().hex():
+        if digest_bytes(data) != self._frame_sha256[self.place("frame", clip, number)].tobytes().hex():
             raise InputFileError(f"{path} has changed since {self.path} was made from it: simulate again")
         image = decode_image(data, path)
         return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-
-    def _at(self, clip: int) -> int:
-        if not 0 <= clip < len(self):
-            raise IndexError(f"clip {clip} of {len(self)} in {self.path}")
-        return int(clip)
-
-    def _frames_of(self, clip: int) -> slice:
-        first, end = self._columns["frame_offset"][self._at(clip) : clip + 2]
-        return slice(int(first), int(end))
-
-    def _frame_at(self, clip: int, number: int) -> int:
-        frames = self._frames_of(clip)
-        if not 0 <= number < frames.stop - frames.start:
-            raise IndexError(f"frame {number} of {frames.stop - frames.start} of clip {self.clip_ids[clip]}")
-        return frames.start + number

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from evfi.errors import InputFileError, UserError
 from evfi.io.event_columns import EventColumns, EventColumnsWriter
+from evfi.io.opened import OpenedStore
 from evfi.io.pieces import Imu, Piece, Triggers
 from evfi.io.side_streams import SideWriter, read_side
-from evfi.io.stores import ColumnWriter, array_of, codec, create_group, open_group, read_rows
+from evfi.io.stores import ColumnWriter, array_of, codec, create_group, read_rows
 from evfi.types import Events, Frames, SensorSize, check_window
 from evfi.units import US_PER_MS
 
@@ -170,41 +171,27 @@ class _FramesWriter:
 
 
 def open_recording(path: Path) -> "Recording":
-    """The recording store at `path`, for reading.
-
-    Raises:
-        MissingInputError, InputFileError: nothing is there, or no recording store of this version.
-    """
-    recording = Recording(path)
-    _ = recording.sensor_size
-    return recording
+    """The recording store at `path`, for reading; errors as `OpenedStore.opened`."""
+    return Recording.opened(path)
 
 
-class Recording:
-    """A recording store. Arrays are opened on first use; it can be sent to another process (only the path goes)."""
+class Recording(OpenedStore):
+    """A store of one recording, for reading."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-
-    def __getstate__(self) -> dict[str, Path]:
-        return {"path": self.path}
-
-    @cached_property
-    def _group(self) -> zarr.Group:
-        return open_group(self.path, RECORDING_SCHEMA, RECORDING_VERSION)
+    schema, version = RECORDING_SCHEMA, RECORDING_VERSION
 
     @cached_property
     def _events(self) -> EventColumns:
-        return EventColumns(self._group, self.path)
+        return EventColumns(self.group, self.path)
 
     @cached_property
     def _ms_index(self) -> Times:
-        return read_rows(array_of(self._group, "events/ms_index", self.path))
+        return self.rows("events/ms_index")
 
     @cached_property
     def attributes(self) -> dict[str, Any]:
         """What the writer said: source, conventions, repairs."""
-        return dict(self._group.attrs.asdict())
+        return dict(self.group.attrs.asdict())
 
     @cached_property
     def sensor_size(self) -> SensorSize:
@@ -267,17 +254,17 @@ class Recording:
     @cached_property
     def other_streams(self) -> list[str]:
         """Names of what the store holds besides events, frames and truth."""
-        return sorted(set(self._group.keys()) - {"events", "frames", "truth"})
+        return sorted(set(self.group.keys()) - {"events", "frames", "truth"})
 
     @cached_property
     def imu(self) -> Imu | None:
         """All inertial samples; None where there are none."""
-        return read_side(self._group, "imu", Imu, self.path)
+        return read_side(self.group, "imu", Imu, self.path)
 
     @cached_property
     def triggers(self) -> Triggers | None:
         """All triggers; None where there are none."""
-        return read_side(self._group, "triggers", Triggers, self.path)
+        return read_side(self.group, "triggers", Triggers, self.path)
 
     @property
     def _first_frames(self) -> "FrameStream":
@@ -286,7 +273,7 @@ class Recording:
         return self.frames
 
     def _stream(self, name: str) -> "FrameStream | None":
-        return FrameStream.opened(self._group, name, self.path) if name in self._group else None
+        return FrameStream.opened(self.group, name, self.path) if name in self.group else None
 
 
 class FrameStream:

@@ -16,18 +16,9 @@ from numpy.typing import NDArray
 
 from evfi.io.atomic import writing
 from evfi.io.direct_columns import DirectColumn
-from evfi.io.stores import (
-    ColumnWriter,
-    array_of,
-    create_group,
-    open_group,
-    read_rows,
-    receipt_path,
-    write_column,
-    write_receipt,
-)
+from evfi.io.opened import ShardStore
+from evfi.io.stores import ColumnWriter, create_group, receipt_path, write_column, write_receipt
 from evfi.provenance import write_stamp
-from evfi.types import SensorSize
 
 SCENES_SCHEMA, SCENES_VERSION = "evfi.scenes", 1
 WHITE = 255 * 256
@@ -128,89 +119,50 @@ class _Writer:
 
 
 def open_scenes(path: Path) -> "SceneStore":
-    """The scene store at `path`, for reading.
-
-    Raises:
-        MissingInputError, InputFileError: nothing is there, or no scene store of this version.
-    """
-    store = SceneStore(path)
-    _ = store.scene_ids
-    return store
+    """The scene store at `path`, for reading; errors as `OpenedStore.opened`."""
+    return SceneStore.opened(path)
 
 
-class SceneStore:
-    """A scene store. Arrays are opened on first use; it can be sent to another process (only the path goes)."""
+class SceneStore(ShardStore):
+    """A store of rendered scenes, for reading."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-
-    def __getstate__(self) -> dict[str, Path]:
-        return {"path": self.path}
-
-    @cached_property
-    def _group(self) -> zarr.Group:
-        return open_group(self.path, SCENES_SCHEMA, SCENES_VERSION)
-
-    @cached_property
-    def _columns(self) -> dict[str, NDArray[np.int64]]:
-        names = (*_COLUMNS, "frame_offset", "moment_offset", "image_offset", "luminance_offset")
-        return {name: read_rows(array_of(self._group, f"scenes/{name}", self.path)) for name in names}
+    schema, version = SCENES_SCHEMA, SCENES_VERSION
+    parts = "scenes"
+    columns = (*_COLUMNS, "frame_offset", "moment_offset", "image_offset", "luminance_offset")
 
     @cached_property
     def _times(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        frames, moments = (
-            read_rows(array_of(self._group, f"{name}/t_us", self.path)) for name in ("frames", "moments")
-        )
-        return frames, moments
+        return self.rows("frames/t_us"), self.rows("moments/t_us")
 
     @cached_property
     def _images(self) -> DirectColumn:
-        return DirectColumn(array_of(self._group, "frames/image", self.path))
+        return DirectColumn(self.array("frames/image"))
 
     @cached_property
     def _luminance(self) -> DirectColumn:
-        return DirectColumn(array_of(self._group, "moments/luminance", self.path))
-
-    @cached_property
-    def scene_ids(self) -> list[str]:
-        """Ids such as train/000012."""
-        return list(self._group["scenes"].attrs["ids"])  # pyright: ignore[reportArgumentType]
+        return DirectColumn(self.array("moments/luminance"))
 
     @cached_property
     def split(self) -> str:
         """train, validation or test."""
-        return str(self._group.attrs["split"])
+        return str(self.group.attrs["split"])
 
     @cached_property
     def sensors(self) -> dict[str, Any]:
         """What simulates the events: the JSON of SimulationOptions by data set."""
-        sensors: Any = self._group.attrs["sensors"]
+        sensors: Any = self.group.attrs["sensors"]
         return dict(sensors)
-
-    def __len__(self) -> int:
-        return len(self.scene_ids)
-
-    def sensor_size(self, scene: int) -> SensorSize:
-        """Height and width of a scene's frames and events."""
-        at = self._at(scene)
-        return SensorSize(height=int(self._columns["height"][at]), width=int(self._columns["width"][at]))
-
-    def seed(self, scene: int) -> int:
-        """The seed that everything about a scene follows from."""
-        return int(self._columns["seed"][self._at(scene)])
 
     def t_us(self, scene: int) -> NDArray[np.int64]:
         """Mid-exposure times int64 (n,) of a scene's frames."""
-        first, end = self._bounds("frame", scene)
-        return self._times[0][first:end]
+        return self._times[0][slice(*self.bounds("frame", scene))]
 
     def frame(self, scene: int, number: int) -> NDArray[np.uint8]:
         """A true frame: uint8 (H, W) gray or (H, W, 3) RGB."""
-        size, channels = self.sensor_size(scene), int(self._columns["channels"][scene])
-        if not 0 <= number < len(self.t_us(scene)):
-            raise IndexError(f"frame {number} of {len(self.t_us(scene))} of scene {self.scene_ids[scene]}")
+        size, channels = self.sensor_size(scene), int(self.column("channels", scene))
+        self.place("frame", scene, number)
         values = size.height * size.width * channels
-        first = self._bounds("image", scene)[0] + number * values
+        first = self.bounds("image", scene)[0] + number * values
         image = self._images.rows(first, first + values)
         return image.reshape((size.height, size.width) if channels == 1 else (size.height, size.width, channels))
 
@@ -219,28 +171,18 @@ class SceneStore:
 
         uint16 (n, H, W), luminance in steps of 1/256 gray level; int64 (n,).
         """
-        size, (first, end) = self.sensor_size(scene), self._bounds("moment", scene)
-        t_us = self._times[1][first:end]
+        size, t_us = self.sensor_size(scene), self._times[1][slice(*self.bounds("moment", scene))]
         low = max(0, int(np.searchsorted(t_us, start_us, side="right")) - 1)
         high = min(len(t_us), int(np.searchsorted(t_us, end_us, side="left")) + 1)
-        pixels, origin = size.height * size.width, self._bounds("luminance", scene)[0]
+        pixels, origin = size.height * size.width, self.bounds("luminance", scene)[0]
         values = self._luminance.rows(origin + low * pixels, origin + high * pixels)
         return values.reshape(-1, size.height, size.width), t_us[low:high]
-
-    def _bounds(self, name: str, scene: int) -> tuple[int, int]:
-        first, end = self._columns[f"{name}_offset"][self._at(scene) : scene + 2]
-        return int(first), int(end)
-
-    def _at(self, scene: int) -> int:
-        if not 0 <= scene < len(self):
-            raise IndexError(f"scene {scene} of {len(self)} in {self.path}")
-        return int(scene)
 
 
 def scene_problems(path: Path, _group: zarr.Group) -> Iterator[str]:
     """What contradicts docs/formats.md in the scene store at `path`."""
     store = SceneStore(path)
-    for scene, name in enumerate(store.scene_ids):
+    for scene, name in enumerate(store.ids):
         t_us = store.t_us(scene)
         moments, moment_us = store.moments(scene, int(t_us[0]), int(t_us[-1]))
         if (np.diff(t_us) <= 0).any() or (np.diff(moment_us) <= 0).any():

@@ -15,16 +15,8 @@ from evfi.errors import InputFileError, MissingInputError
 from evfi.flow.provider import FlowProvider
 from evfi.io.atomic import writing
 from evfi.io.flow_arrays import FLOWS_SCHEMA, FLOWS_VERSION, PAIR_COLUMNS, flow_array
-from evfi.io.stores import (
-    ColumnWriter,
-    array_of,
-    create_group,
-    open_group,
-    read_rows,
-    receipt_path,
-    write_column,
-    write_receipt,
-)
+from evfi.io.opened import OpenedStore
+from evfi.io.stores import ColumnWriter, create_group, receipt_path, write_column, write_receipt
 from evfi.provenance import cpu_seconds, digest_file, write_stamp
 from evfi.samples.sample import Flow, Image
 from evfi.versions import ALGO_VERSIONS
@@ -104,21 +96,26 @@ def _write_pairs(
     return list(numbers), len(rows)
 
 
-class StoredFlows:
+class StoredFlows(OpenedStore):
     """The flows beside an index, one read at a time.
 
     Raises:
         MissingInputError: there are none. InputFileError: they were computed for another index, or are damaged.
     """
 
+    schema, version = FLOWS_SCHEMA, FLOWS_VERSION
+
     def __init__(self, index: Path) -> None:
-        self.path = flows_beside(index)
-        self._group = open_group(self.path, FLOWS_SCHEMA, FLOWS_VERSION)
-        self.provider = str(self._group.attrs["provider"])
-        if self._group.attrs["index_sha256"] != _digest_of_index(index):
+        super().__init__(flows_beside(index))
+        if self.group.attrs["index_sha256"] != _digest_of_index(index):
             raise InputFileError(
                 f"{self.path} was computed for another index than {index}: run `evfi flows {index}` again"
             )
+
+    @property
+    def provider(self) -> str:
+        """The name of what computed them."""
+        return str(self.group.attrs["provider"])
 
     def flow(self, key: FlowKey) -> Flow:
         """The flow of a key, float32 (H, W, 2).
@@ -132,13 +129,12 @@ class StoredFlows:
                 "samples; run `evfi flows` again with the families and data sets of this run"
             )
         height, width, place = self._places[key]
-        array = array_of(self._group, flow_array(height, width), self.path)
-        return read_rows(array, place, place + 1)[0]
+        return self.rows(flow_array(height, width), place, place + 1)[0]
 
     @cached_property
     def _places(self) -> dict[FlowKey, tuple[int, int, int]]:
-        columns = [read_rows(array_of(self._group, f"pairs/{name}", self.path)).tolist() for name in PAIR_COLUMNS]
-        stores: list[str] = list(self._group.attrs["stores"])  # pyright: ignore[reportArgumentType]
+        columns = [self.rows(f"pairs/{name}").tolist() for name in PAIR_COLUMNS]
+        stores: list[str] = list(self.group.attrs["stores"])  # pyright: ignore[reportArgumentType]
         return {
             FlowKey(stores[store], clip, start, end): (height, width, place)
             for store, clip, start, end, height, width, place in zip(*columns, strict=True)

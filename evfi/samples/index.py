@@ -117,12 +117,12 @@ def _write_receipt(
 def _clip_rows(out: Path, part: str, stores: Sequence[Path], options: SamplesOptions) -> Iterator[Row]:
     held: set[str] = set()
     if part == "train":
-        ids = [clip_id for store in stores for clip_id in open_clips(store).clip_ids]
+        ids = [clip_id for store in stores for clip_id in open_clips(store).ids]
         held = validation_folders(ids, options.validation_fraction) if ids else set()
     skips = options.septuplet_train_skips if part == "train" else options.septuplet_test_skips
     for store in stores:
         clips = open_clips(store)
-        for number, clip_id in enumerate(clips.clip_ids):
+        for number, clip_id in enumerate(clips.ids):
             split = part if part == "test" or clip_id.split("/")[0] not in held else "validation"
             times = clips.t_us(number)
             is_triplet = len(times) == TRIPLET_FRAMES

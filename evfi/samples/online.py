@@ -42,12 +42,12 @@ class OnlineSimulation:
         """
         t_us = clips.t_us(clip)
         gray = np.stack([luminance(clips.frame(clip, number)) for number in range(len(t_us))])
-        return simulate(gray, t_us, self.options, seed=clip_seed(self.seed, clips.clip_ids[clip]))
+        return simulate(gray, t_us, self.options, seed=clip_seed(self.seed, clips.ids[clip]))
 
     def events_of_scene(self, scenes: SceneStore, scene: int, start_us: int, end_us: int) -> Events:
         """The events of a rendered scene in [start_us, end_us), simulated from the moments of that time alone."""
         moments, t_us = scenes.moments(scene, start_us, end_us)
-        seed = item_seed(self.seed, scenes.scene_ids[scene])
+        seed = item_seed(self.seed, scenes.ids[scene])
         return _of_moments(moments, t_us, self.options, seed).window(start_us, end_us)
 
 

@@ -9,18 +9,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from evfi.errors import MissingInputError
 from evfi.flow.providers import provider_of
-from evfi.io.clips import ClipStore, open_clips
-from evfi.io.recording import Recording, open_recording
-from evfi.io.scenes import SceneStore, open_scenes
 from evfi.samples.cache import BoundedCache
 from evfi.samples.flow_store import FlowKey, StoredFlows, stored_flows
 from evfi.samples.needs import TAU_TOLERANCE, Needs, SampleTimes
-from evfi.samples.online import OnlineSimulation, stored_sensor
-from evfi.samples.sample import Flow, Image, NeighbourFlows, Sample, as_rgb
+from evfi.samples.online import OnlineSimulation
+from evfi.samples.sample import Flow, Image, NeighbourFlows, Sample
+from evfi.samples.sources import Source, array_bytes, source_of
 from evfi.samples.stored_rows import StoredRows
-from evfi.types import Events, SensorSize
 
 Value = TypeVar("Value")
 DEFAULT_CACHE_BYTES = 256 << 20
@@ -87,7 +83,7 @@ class SampleReader:
             row: a row of the index.
             online: where given, the events of clips are simulated anew by it; recordings keep their own.
         """
-        source = self._source(row, online)
+        source = source_of(self, row, online)
         before, after = self._context(source, row)
         times = _times(source, row, before, after)
         target = None
@@ -121,30 +117,30 @@ class SampleReader:
     def _flows(self) -> StoredFlows | None:
         return stored_flows(self.index) if self.needs.flows and self._stored else None
 
-    def _flow_pairs(self, source: "_Source", row: Any) -> list[tuple[int, int]]:
+    def _flow_pairs(self, source: Source, row: Any) -> list[tuple[int, int]]:
         context = self._context(source, row)
         return self.needs.flow_pairs(int(row.frame0), int(row.frame1), int(row.target), context)
 
-    def _flow(self, source: "_Source", row: Any, start: int, end: int) -> Flow:
+    def _flow(self, source: Source, row: Any, start: int, end: int) -> Flow:
         """A stored flow, or one computed on first use; both are kept like frames."""
         key, stored = FlowKey(str(row.store), int(row.clip), start, end), self._flows
 
         def made() -> Flow:
             return stored.flow(key) if stored else provider_of()(source.frame(start), source.frame(end))
 
-        return self.cached((*key, "flow"), made, _array_bytes)
+        return self.cached((*key, "flow"), made, array_bytes)
 
     def flow_keys(self, positions: NDArray[np.intp]) -> Iterator[FlowKey]:
         """The flows that the samples in some rows of the index need."""
         for position in positions:
             row = self.rows[int(position)]
-            for start, end in self._flow_pairs(self._source(row), row):
+            for start, end in self._flow_pairs(source_of(self, row), row):
                 yield FlowKey(str(row.store), int(row.clip), start, end)
 
     def frame(self, store: str, clip: int, number: int) -> Image:
         """A frame of a store that the index points into; clip -1: of a recording."""
         kind = "recording" if clip < 0 else "clip"
-        return self._source(SimpleNamespace(kind=kind, store=store, clip=clip)).frame(number)
+        return source_of(self, SimpleNamespace(kind=kind, store=store, clip=clip)).frame(number)
 
     def suitable(self, positions: NDArray[np.intp]) -> NDArray[np.intp]:
         """Those of the index's rows (ascending) whose samples meet the needs. No image and no event is read."""
@@ -163,23 +159,18 @@ class SampleReader:
         sizes: dict[tuple[int, int], int] = {}
         own = np.empty(len(positions), np.int32)
         for place, position in enumerate(positions):
-            size = self._source(self.rows[int(position)]).sensor_size
+            size = source_of(self, self.rows[int(position)]).sensor_size
             own[place] = sizes.setdefault((size.height, size.width), len(sizes))
         return [positions[own == sizes[size]] for size in sorted(sizes)]
 
-    def _source(self, row: Any, online: OnlineSimulation | None = None) -> "_Source":
-        if row.kind == "scene":
-            return _SceneSource(self, row, online)
-        return _ClipSource(self, row, online) if row.kind == "clip" else _RecordingSource(self, row)
-
-    def _context(self, source: "_Source", row: Any) -> tuple[int, int]:
+    def _context(self, source: Source, row: Any) -> tuple[int, int]:
         even = (int(row.before), int(row.after))
         return self.needs.context_numbers(int(row.frame0), int(row.frame1), even, len(source.t_us))
 
     def times(self, position: int) -> SampleTimes:
         """When the frames of a row's sample were taken. No image and no event is read."""
         row = self.rows[position]
-        source = self._source(row)
+        source = source_of(self, row)
         return _times(source, row, *self._context(source, row))
 
     def opened(self, store: str, opener: Callable[[Path], Any]) -> Any:
@@ -191,98 +182,7 @@ class SampleReader:
         return self._cache.get(key, make, size)
 
 
-class _ClipSource:
-    def __init__(self, reader: SampleReader, row: Any, online: OnlineSimulation | None) -> None:
-        self.reader, self.store, self.clip, self.online = reader, str(row.store), int(row.clip), online
-        self.clips: ClipStore = reader.opened(self.store, open_clips)
-
-    @cached_property
-    def t_us(self) -> NDArray[np.int64]:
-        return self.clips.t_us(self.clip)
-
-    def frame(self, number: int) -> Image:
-        key = (self.store, self.clip, number)
-        return self.reader.cached(key, lambda: as_rgb(self.clips.frame(self.clip, number)), _array_bytes)
-
-    truth = frame
-
-    @property
-    def sensor_size(self) -> SensorSize:
-        return self.clips.sensor_size(self.clip)
-
-    def events(self, start_us: int, end_us: int) -> Events:
-        key = (self.store, self.clip, "events", self.online)
-        return self.reader.cached(key, self._all_events, _event_bytes).window(start_us, end_us)
-
-    def _all_events(self) -> Events:
-        return self.clips.events(self.clip) if self.online is None else self.online.events(self.clips, self.clip)
-
-
-class _SceneSource:
-    """Events are simulated from the scene's moments: the whole scene's by the store's own sensor, or, while training,
-    those of a sample alone."""
-
-    def __init__(self, reader: SampleReader, row: Any, online: OnlineSimulation | None) -> None:
-        self.reader, self.store, self.scene, self.online = reader, str(row.store), int(row.clip), online
-        self.dataset = str(getattr(row, "dataset", ""))
-        self.scenes: SceneStore = reader.opened(self.store, open_scenes)
-
-    @cached_property
-    def t_us(self) -> NDArray[np.int64]:
-        return self.scenes.t_us(self.scene)
-
-    def frame(self, number: int) -> Image:
-        key = (self.store, self.scene, number)
-        return self.reader.cached(key, lambda: as_rgb(self.scenes.frame(self.scene, number)), _array_bytes)
-
-    truth = frame
-
-    @property
-    def sensor_size(self) -> SensorSize:
-        return self.scenes.sensor_size(self.scene)
-
-    def events(self, start_us: int, end_us: int) -> Events:
-        if self.online is not None:
-            return self.online.events_of_scene(self.scenes, self.scene, start_us, end_us)
-        key = (self.store, self.scene, "events", self.dataset)
-        own = stored_sensor(self.scenes, self.scene, self.dataset)
-        return self.reader.cached(key, own, _event_bytes).window(start_us, end_us)
-
-
-class _RecordingSource:
-    def __init__(self, reader: SampleReader, row: Any) -> None:
-        self.reader, self.store = reader, str(row.store)
-        self.recording: Recording = reader.opened(self.store, open_recording)
-
-    @property
-    def t_us(self) -> NDArray[np.int64]:
-        if self.recording.frames is None:
-            raise MissingInputError(f"{self.store} has no frames any more: make the index again with `evfi index`")
-        return self.recording.frames.t_us
-
-    def frame(self, number: int) -> Image:
-        return self._image("frames", number)
-
-    def truth(self, number: int) -> Image:
-        return self._image("truth", number)
-
-    @property
-    def sensor_size(self) -> SensorSize:
-        return self.recording.sensor_size
-
-    def events(self, start_us: int, end_us: int) -> Events:
-        key = (self.store, start_us, end_us)
-        return self.reader.cached(key, lambda: self.recording.events(start_us, end_us), _event_bytes)
-
-    def _image(self, stream: str, number: int) -> Image:
-        key = (self.store, stream, number)
-        return self.reader.cached(key, lambda: as_rgb(getattr(self.recording, stream)[number]), _array_bytes)
-
-
-_Source = _ClipSource | _RecordingSource | _SceneSource
-
-
-def _times(source: _Source, row: Any, before: int, after: int) -> SampleTimes:
+def _times(source: Source, row: Any, before: int, after: int) -> SampleTimes:
     return SampleTimes(
         t0_us=int(row.t0_us),
         t1_us=int(row.t1_us),
@@ -300,11 +200,3 @@ def _neighbours(flows: dict[tuple[int, int], Flow], pair: tuple[int, int], conte
         to_before=flows.get((first, context[0])),
         to_after=flows.get((second, context[1])),
     )
-
-
-def _array_bytes(values: NDArray[Any]) -> int:
-    return values.nbytes
-
-
-def _event_bytes(events: Events) -> int:
-    return events.x.nbytes + events.y.nbytes + events.t.nbytes + events.p.nbytes

@@ -24,7 +24,7 @@ def scene_rows(out: Path, part: str, store: Path, options: SceneSamplesOptions) 
     if (scenes.split == "test") != (part == "test"):
         return
     for dataset in scenes.sensors:
-        for number, scene_id in enumerate(scenes.scene_ids):
+        for number, scene_id in enumerate(scenes.ids):
             place = Place(
                 dataset=dataset,
                 kind="scene",

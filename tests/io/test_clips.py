@@ -62,7 +62,7 @@ def store(tmp_path, clips):
 
 
 def test_every_clip_comes_back(store, clips, assert_same_events):
-    assert store.clip_ids == [clip.clip_id for clip in clips]
+    assert store.ids == [clip.clip_id for clip in clips]
     assert (len(store), store.event_count) == (4, 90_530)
     for number, clip in enumerate(clips):
         assert_same_events(store.events(number), clip.events)

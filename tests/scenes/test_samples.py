@@ -38,7 +38,7 @@ def assert_same(one: Events, other: Events) -> None:
 
 def test_a_store_gives_back_what_was_rendered(made: Made) -> None:
     store = open_scenes(made.stores["train"])
-    assert store.scene_ids == ["train/000000", "train/000001", "train/000002"]
+    assert store.ids == ["train/000000", "train/000001", "train/000002"]
     for number in range(len(store)):
         scene = rendered(SceneSpec.numbered(5, "train", number, SMALL))
         np.testing.assert_array_equal(store.t_us(number), scene.t_us)
@@ -65,7 +65,7 @@ def test_equal_arguments_give_equal_bytes_and_shards_cut_elsewhere_equal_scenes(
     sensors = SCENES.sensors_of("train")
     write_scenes(tmp_path / "late.zarr", "train", first=2, count=1, options=SMALL, sensors=sensors, seed=5)
     late, whole = open_scenes(tmp_path / "late.zarr"), open_scenes(made.stores["train"])
-    assert late.scene_ids == whole.scene_ids[2:]
+    assert late.ids == whole.ids[2:]
     np.testing.assert_array_equal(late.frame(0, 7), whole.frame(2, 7))
 
 

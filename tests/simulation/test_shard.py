@@ -38,7 +38,7 @@ def test_every_clip_gets_events_thresholds_and_a_seed_of_its_own(tree):
     assert (receipt["seed"], receipt["algo_version"]) == (5, SIMULATION_ALGO_VERSION)
     assert receipt["options"] == SimulationOptions().model_dump(mode="json")
     store = open_clips(tree / "out" / "train-000.zarr")
-    assert store.clip_ids == IDS
+    assert store.ids == IDS
     contrasts = [store.contrast(k) for k in range(3)]
     assert len(set(contrasts)) == 3
     for k, clip_id in enumerate(IDS):
