@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "licences.md"
 HEAD = """# Licences
 
-evfi is Apache-2.0, and so are its weights. What `pip install evfi` brings along, as the packages say of themselves. Bold:
+evfi is Apache-2.0, and so are its weights. What `pip install evfi` brings along, as packages say of themselves. Bold:
 what evfi asks for by name; the rest comes with those. Written by `python scripts/write_licences.py`; a test keeps the
 bold ones in step.
 
