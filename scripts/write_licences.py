@@ -10,6 +10,7 @@ import re
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 
@@ -59,7 +60,7 @@ def page() -> str:
 
 def licence(one: Distribution) -> str:
     """What a package says its licence is: an SPDX expression where it gives one."""
-    about = one.metadata
+    about: Any = one.metadata
     if about.get("License-Expression"):
         return about["License-Expression"]
     said = (about.get("License") or "").strip().split("\n")[0]
@@ -73,7 +74,7 @@ def licence(one: Distribution) -> str:
 
 def _of_file(one: Distribution) -> str:
     text = "".join(
-        file.read_text(encoding="utf-8") for file in one.files or [] if re.match("licen[sc]e", file.name.lower())
+        file.read_text(encoding="utf-8") or "" for file in one.files or [] if re.match("licen[sc]e", file.name.lower())
     )
     for words, name in (("MIT license", "MIT"), ("Apache License", "Apache-2.0"), ("BSD", "BSD-3-Clause")):
         if words.lower() in text[:500].lower():

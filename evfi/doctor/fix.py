@@ -8,9 +8,8 @@ from evfi.doctor.event_survey import event_pieces, pixels_of, survey_events
 from evfi.doctor.pixel_checks import hot_pixels
 from evfi.doctor.stream_checks import repeated_frames
 from evfi.io.atomic import writing
-from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, FrameStream, Recording, RecordingWriter
-from evfi.io.stores import receipt_path, write_receipt
-from evfi.provenance import write_stamp
+from evfi.io.recording import RECORDING, FrameStream, Recording, RecordingWriter
+from evfi.io.stores import finish_store
 from evfi.types import Frames
 from evfi.versions import ALGO_VERSIONS
 
@@ -51,16 +50,7 @@ def write_repaired(recording: Recording, out: Path) -> dict[str, int]:
         kept = {name: recording.attributes.get(name) for name in ("source", "lost")}
         about = {**kept, "repairs": repairs}
         store.finish(about)
-        receipt_path(out).unlink(missing_ok=True)
-        write_receipt(
-            out,
-            partial,
-            schema=RECORDING_SCHEMA,
-            version=RECORDING_VERSION,
-            algo_version=ALGO_VERSIONS["doctor"],
-            content=about,
-        )
-        write_stamp(out)
+        finish_store(out, partial, RECORDING, algo_version=ALGO_VERSIONS["doctor"], content=about)
     return repairs
 
 

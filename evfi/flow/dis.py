@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evfi.errors import UserError
+from evfi.flow.provider import check_pair
 
 _PRESETS = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
@@ -35,13 +36,8 @@ class DisFlow:
             self._dis.setUseMeanNormalization(False)
 
     def __call__(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Flow from a to b, both uint8 (H, W) or RGB (H, W, 3): float32 (H, W, 2), channels (dx, dy), pixels.
-
-        Raises:
-            UserError: the frames differ in size or are not uint8.
-        """
-        if a.shape != b.shape or a.dtype != np.uint8 or b.dtype != np.uint8:
-            raise UserError(f"flow needs two uint8 frames of one size, got {a.dtype} {a.shape} and {b.dtype} {b.shape}")
+        """As `FlowProvider`."""
+        check_pair(a, b)
         height, width = a.shape[:2]
         flow = self._dis.calc(_padded_gray(a), _padded_gray(b), None)  # pyright: ignore[reportCallIssue, reportArgumentType]
         return np.ascontiguousarray(flow[:height, :width])

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from evfi.errors import InputFileError, MissingInputError, UserError
+from evfi.errors import InputFileError, MissingInputError
+from evfi.flow.provider import check_pair
 from evfi.flow.pwc_network import PwcNet
 from evfi.nn.device import device_named
 from evfi.nn.torch_file import plain_content
@@ -42,13 +43,8 @@ class PwcFlow:
         self.name = f"pwc-{digest_file(weights)[:_NAMED_DIGITS]}"
 
     def __call__(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Flow from a to b, both uint8 (H, W) or RGB (H, W, 3): float32 (H, W, 2), channels (dx, dy), pixels.
-
-        Raises:
-            UserError: the frames differ in size or are not uint8.
-        """
-        if a.shape != b.shape or a.dtype != np.uint8 or b.dtype != np.uint8:
-            raise UserError(f"flow needs two uint8 frames of one size, got {a.dtype} {a.shape} and {b.dtype} {b.shape}")
+        """As `FlowProvider`."""
+        check_pair(a, b)
         height, width = a.shape[:2]
         size = tuple(_ENLARGEMENT * _MULTIPLE * -(-side // _MULTIPLE) for side in (height, width))
         with torch.inference_mode():

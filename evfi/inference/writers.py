@@ -11,11 +11,10 @@ from evfi.errors import UserError
 from evfi.io.atomic import locked, writing
 from evfi.io.gif import write_gif
 from evfi.io.images import TIMES_FILE, write_png
-from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
-from evfi.io.stores import receipt_path, write_receipt
+from evfi.io.recording import RECORDING, RecordingWriter
+from evfi.io.stores import finish_store
 from evfi.io.video import write_video, write_webp
 from evfi.progress import tracked
-from evfi.provenance import write_stamp
 from evfi.samples.sample import Image
 from evfi.types import Frames, SensorSize
 from evfi.versions import ALGO_VERSIONS
@@ -121,13 +120,5 @@ def _write_store(out: Path, frames: Iterator[TimedFrame]) -> None:
         if store is None:
             raise UserError(f"no frame to write into {out}: give at least one")
         store.finish()
-        receipt_path(out).unlink(missing_ok=True)
-        write_receipt(
-            out,
-            partial,
-            schema=RECORDING_SCHEMA,
-            version=RECORDING_VERSION,
-            algo_version=ALGO_VERSIONS["interpolation"],
-            content={"counts": {"frames": count}},
-        )
-        write_stamp(out)
+        content = {"counts": {"frames": count}}
+        finish_store(out, partial, RECORDING, algo_version=ALGO_VERSIONS["interpolation"], content=content)

@@ -20,11 +20,11 @@ from evfi.io.atomic import writing
 from evfi.io.event_columns import EventColumns, EventColumnsWriter
 from evfi.io.images import decode_image
 from evfi.io.opened import ShardStore
-from evfi.io.stores import ColumnWriter, create_group, receipt_path, write_column, write_receipt
-from evfi.provenance import digest_bytes, write_stamp
+from evfi.io.stores import ColumnWriter, StoreKind, create_group, finish_store, write_column
+from evfi.provenance import digest_bytes
 from evfi.types import Events, SensorSize
 
-CLIPS_SCHEMA, CLIPS_VERSION = "evfi.clips", 1
+CLIPS = StoreKind("evfi.clips", version=1)
 _DIGEST_BYTES = 32  # of SHA-256
 _PIXEL_ARRAYS = ("pixel_contrast_pos", "pixel_contrast_neg")
 
@@ -89,19 +89,14 @@ def write_clip_store(
         for clip in clips:
             writer.add(clip)
         writer.finish()
-        receipt_path(out).unlink(missing_ok=True)
         content = {
             "clip_ids": [clip.clip_id for clip in writer.kept],
             "seed": seed,
             "options": dict(options or {}),
             "event_count": writer.event_offsets[-1],
         }
-        group.attrs.update({"schema": CLIPS_SCHEMA, "version": CLIPS_VERSION})
-        receipt = write_receipt(
-            out, partial, schema=CLIPS_SCHEMA, version=CLIPS_VERSION, algo_version=algo_version, content=content
-        )
-        write_stamp(out, stamp)
-    return receipt
+        group.attrs.update(CLIPS.attributes)
+        return finish_store(out, partial, CLIPS, algo_version=algo_version, content=content, stamp=stamp)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -177,7 +172,7 @@ def open_clips(path: Path) -> "ClipStore":
 class ClipStore(ShardStore):
     """A store of clips, for reading. Clips and frames are numbered from 0."""
 
-    schema, version = CLIPS_SCHEMA, CLIPS_VERSION
+    kind = CLIPS
     parts = "clips"
     columns = ("event_offset", "frame_offset", "height", "width", "contrast_pos", "contrast_neg", "seed", "subframes")
 

@@ -9,15 +9,15 @@ import numpy as np
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.aedat4_header import read_header
 from evfi.io.aedat4_reader import Aedat4Reader
-from evfi.io.clips import CLIPS_SCHEMA, open_clips
+from evfi.io.clips import CLIPS, open_clips
 from evfi.io.describe_facts import Description, Span, Times, event_facts, exposure_facts, frame_facts, size_facts
-from evfi.io.flow_arrays import FLOWS_SCHEMA, FLOWS_VERSION, flow_shapes
+from evfi.io.flow_arrays import FLOWS, flow_shapes
 from evfi.io.images import IMAGE_ENDINGS, TIMES_FILE, frame_folder_contents, image_files, read_image
 from evfi.io.importers.options import ImportOptions
 from evfi.io.pieces import Imu, Triggers
 from evfi.io.readers import Kind, is_recording, kind_of
-from evfi.io.recording import RECORDING_SCHEMA, FrameStream, open_recording
-from evfi.io.scenes import SCENES_SCHEMA, open_scenes
+from evfi.io.recording import RECORDING, FrameStream, open_recording
+from evfi.io.scenes import SCENES, open_scenes
 from evfi.io.stores import is_store, open_any, open_group
 from evfi.io.video_reader import VIDEO_ENDINGS, video_facts
 from evfi.types import Events, Frames, SensorSize
@@ -68,15 +68,15 @@ def _describer(path: Path, options: ImportOptions) -> Callable[[Path], Descripti
 
 def _store(path: Path) -> Description:
     schema = open_any(path).attrs.get("schema")
-    if schema == RECORDING_SCHEMA:
-        return _recording(path)
-    if schema == CLIPS_SCHEMA:
-        return _clips(path)
-    if schema == SCENES_SCHEMA:
-        return _scenes(path)
-    if schema == FLOWS_SCHEMA:
-        return _flows(path)
-    raise InputFileError(f"{path} is a Zarr store of kind {schema!r}, not one of evfi's: check the path")
+    described = {
+        RECORDING.schema: _recording,
+        CLIPS.schema: _clips,
+        SCENES.schema: _scenes,
+        FLOWS.schema: _flows,
+    }
+    if schema not in described:
+        raise InputFileError(f"{path} is a Zarr store of kind {schema!r}, not one of evfi's: check the path")
+    return described[schema](path)
 
 
 def _recording(path: Path) -> Description:
@@ -86,7 +86,7 @@ def _recording(path: Path) -> Description:
         events = event_facts(store.event_count, store.start_us, store.end_us - 1)
     return {
         "kind": "recording",
-        "format": RECORDING_SCHEMA,
+        "format": RECORDING.schema,
         "sensor_size": size_facts(store.sensor_size),
         "events": events,
         "frames": _stream(store.frames),
@@ -106,7 +106,7 @@ def _scenes(path: Path) -> Description:
     times = [store.t_us(number) for number in numbers]
     return {
         "kind": "scenes",
-        "format": SCENES_SCHEMA,
+        "format": SCENES.schema,
         "sensor_size": size_facts(sizes.pop()) if len(sizes) == 1 else None,
         "events": None,
         "frames": {
@@ -130,7 +130,7 @@ def _clips(path: Path) -> Description:
         events = {"count": store.event_count, "start_us": int(first.min()), "end_us": int(last.max())}
     return {
         "kind": "clips",
-        "format": CLIPS_SCHEMA,
+        "format": CLIPS.schema,
         "sensor_size": size_facts(sizes.pop()) if len(sizes) == 1 else None,
         "events": events,
         "frames": {
@@ -143,12 +143,12 @@ def _clips(path: Path) -> Description:
 
 
 def _flows(path: Path) -> Description:
-    group = open_group(path, FLOWS_SCHEMA, FLOWS_VERSION)
+    group = open_group(path, FLOWS)
     found = flow_shapes(group)
     sizes = [SensorSize(height=height, width=width) for height, width in found]
     return {
         "kind": "flows",
-        "format": FLOWS_SCHEMA,
+        "format": FLOWS.schema,
         "sensor_size": size_facts(sizes[0]) if len(sizes) == 1 else None,
         "events": None,
         "frames": None,

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from evfi.io.stores import array_of, arrays_of, read_rows
+from evfi.io.stores import StoreKind, array_of, arrays_of, read_rows
 
-FLOWS_SCHEMA, FLOWS_VERSION = "evfi.flows", 1
+FLOWS = StoreKind("evfi.flows", version=1)
 PAIR_COLUMNS = ("store", "clip", "start", "end", "height", "width", "place")
 
 

@@ -10,10 +10,10 @@ from evfi.io.atomic import writing
 from evfi.io.images import frame_folder_pieces
 from evfi.io.importers.options import ImportOptions
 from evfi.io.readers import RecordingReader, kind_of
-from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
-from evfi.io.stores import receipt_path, write_receipt
+from evfi.io.recording import RECORDING, RecordingWriter
+from evfi.io.stores import finish_store
 from evfi.progress import tracked
-from evfi.provenance import digest_file, digest_folder, write_stamp
+from evfi.provenance import digest_file, digest_folder
 from evfi.types import Frames, SensorSize
 from evfi.versions import ALGO_VERSIONS
 
@@ -73,16 +73,8 @@ def ingest(
             "lost": reader.lost,
         }
         store.finish(about)
-        receipt_path(out).unlink(missing_ok=True)
-        receipt = write_receipt(
-            out,
-            partial,
-            schema=RECORDING_SCHEMA,
-            version=RECORDING_VERSION,
-            algo_version=INGEST_ALGO_VERSION,
-            content={**about, "counts": counts, "truth": None if truth is None else digest_folder(truth)},
-        )
-        write_stamp(out)
+        content = {**about, "counts": counts, "truth": None if truth is None else digest_folder(truth)}
+        receipt = finish_store(out, partial, RECORDING, algo_version=INGEST_ALGO_VERSION, content=content)
     _say(out, counts, reader)
     return receipt
 

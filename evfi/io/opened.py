@@ -8,15 +8,14 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from evfi.io.stores import array_of, open_group, read_rows
+from evfi.io.stores import StoreKind, array_of, open_group, read_rows
 from evfi.types import SensorSize
 
 
 class OpenedStore:
     """A store for reading. Arrays are opened on first use; it can be sent to another process (only the path goes)."""
 
-    schema: ClassVar[str]
-    version: ClassVar[int]
+    kind: ClassVar[StoreKind]
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
@@ -37,7 +36,7 @@ class OpenedStore:
 
     @cached_property
     def group(self) -> zarr.Group:
-        return open_group(self.path, self.schema, self.version)
+        return open_group(self.path, self.kind)
 
     def array(self, name: str) -> zarr.Array:
         """An array of the store."""

@@ -16,11 +16,11 @@ from evfi.io.event_columns import EventColumns, EventColumnsWriter
 from evfi.io.opened import OpenedStore
 from evfi.io.pieces import Imu, Piece, Triggers
 from evfi.io.side_streams import SideWriter, read_side
-from evfi.io.stores import ColumnWriter, array_of, codec, create_group, read_rows
+from evfi.io.stores import ColumnWriter, StoreKind, array_of, codec, create_group, read_rows
 from evfi.types import Events, Frames, SensorSize, check_window
 from evfi.units import US_PER_MS
 
-RECORDING_SCHEMA, RECORDING_VERSION = "evfi.recording", 1
+RECORDING = StoreKind("evfi.recording", version=1)
 _MAX_INDEX_MS = 1 << 28  # three days; a jump beyond it is a broken clock, not a recording
 FRAME_TIMES = ("t_us", "exposure_start_us", "exposure_end_us")
 Times = NDArray[np.int64]
@@ -101,8 +101,7 @@ class RecordingWriter:
             stream.finish()
         self._group.attrs.update(
             {
-                "schema": RECORDING_SCHEMA,
-                "version": RECORDING_VERSION,
+                **RECORDING.attributes,
                 "sensor_size": {"height": self.sensor_size.height, "width": self.sensor_size.width},
                 "conventions": {
                     "events": "x right, y down, t int64 microseconds not decreasing, p true = ON",
@@ -178,7 +177,7 @@ def open_recording(path: Path) -> "Recording":
 class Recording(OpenedStore):
     """A store of one recording, for reading."""
 
-    schema, version = RECORDING_SCHEMA, RECORDING_VERSION
+    kind = RECORDING
 
     @cached_property
     def _events(self) -> EventColumns:

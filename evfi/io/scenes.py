@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from evfi.io.atomic import writing
 from evfi.io.direct_columns import DirectColumn
 from evfi.io.opened import ShardStore
-from evfi.io.stores import ColumnWriter, create_group, receipt_path, write_column, write_receipt
-from evfi.provenance import write_stamp
+from evfi.io.stores import ColumnWriter, StoreKind, create_group, finish_store, write_column
 
-SCENES_SCHEMA, SCENES_VERSION = "evfi.scenes", 1
+SCENES = StoreKind("evfi.scenes", version=1)
 WHITE = 255 * 256
 """White in the moments' steps of 1/256 gray level, which are the simulator's own (evfi.simulation.intensity)."""
 _COLUMNS = ("seed", "height", "width", "channels", "exposure_us")
@@ -64,18 +63,9 @@ def write_scene_store(
             writer.add(scene)
         writer.finish()
         facts = {"split": split, **content}
-        receipt_path(out).unlink(missing_ok=True)
-        group.attrs.update({"schema": SCENES_SCHEMA, "version": SCENES_VERSION, **facts})
-        receipt = write_receipt(
-            out,
-            partial,
-            schema=SCENES_SCHEMA,
-            version=SCENES_VERSION,
-            algo_version=algo_version,
-            content={"scene_ids": writer.ids, **facts},
-        )
-        write_stamp(out)
-    return receipt
+        group.attrs.update({**SCENES.attributes, **facts})
+        about = {"scene_ids": writer.ids, **facts}
+        return finish_store(out, partial, SCENES, algo_version=algo_version, content=about)
 
 
 class _Writer:
@@ -126,7 +116,7 @@ def open_scenes(path: Path) -> "SceneStore":
 class SceneStore(ShardStore):
     """A store of rendered scenes, for reading."""
 
-    schema, version = SCENES_SCHEMA, SCENES_VERSION
+    kind = SCENES
     parts = "scenes"
     columns = (*_COLUMNS, "frame_offset", "moment_offset", "image_offset", "luminance_offset")
 

@@ -7,6 +7,7 @@ only functions of inputs and options, so that equal runs write equal bytes.
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from evfi.errors import InputFileError, MissingInputError
 from evfi.io.atomic import writing
 from evfi.io.direct_columns import DirectColumn, is_direct
 from evfi.io.store_files import REST, digests_of_files
-from evfi.provenance import canonical_json, write_json
+from evfi.provenance import canonical_json, write_json, write_stamp
 
 COLUMN_CHUNK = 1 << 16
 """Events decoded at once: 5 ms windows of a busy DAVIS touch one or two chunks."""
@@ -30,6 +31,18 @@ COLUMN_SHARD = 1 << 22
 FRAMES_PER_SHARD = 64
 _DIGEST_BYTES = 1 << 22
 """Decoded at once for a digest; zarr-python takes four times as much while it does so."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKind:
+    """What a store is, as its attributes and its receipt say: docs/formats.md has a chapter for each schema."""
+
+    schema: str
+    version: int
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return {"schema": self.schema, "version": self.version}
 
 
 def codec(dtype: np.dtype) -> BloscCodec:
@@ -118,7 +131,7 @@ def is_store(path: Path) -> bool:
     return path.suffix == ".zarr" or (path / "zarr.json").is_file()
 
 
-def open_group(path: Path, schema: str, version: int) -> zarr.Group:
+def open_group(path: Path, kind: StoreKind) -> zarr.Group:
     """The group of a store, for reading.
 
     Raises:
@@ -127,11 +140,11 @@ def open_group(path: Path, schema: str, version: int) -> zarr.Group:
     """
     group = open_any(path)
     found, its_version = group.attrs.get("schema"), group.attrs.get("version")
-    if found != schema:
-        raise InputFileError(f"{path} is a store of kind {found!r}, expected {schema!r}: check the path")
-    if its_version != version:
+    if found != kind.schema:
+        raise InputFileError(f"{path} is a store of kind {found!r}, expected {kind.schema!r}: check the path")
+    if its_version != kind.version:
         raise InputFileError(
-            f"{path} has version {its_version} of {schema}, this evfi reads version {version}: make the store again"
+            f"{path} has version {its_version} of {found}, this evfi reads version {kind.version}: make the store again"
         )
     return group
 
@@ -180,8 +193,29 @@ def store_digests(path: Path) -> dict[str, str]:
     return {name: digest_rows(array) for name, array in arrays_of(open_any(path))}
 
 
+def finish_store(
+    out: Path,
+    partial: Path,
+    kind: StoreKind,
+    *,
+    algo_version: int,
+    content: Mapping[str, Any],
+    stamp: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The last thing before `partial` takes its final name `out`: a receipt and a stamp beside it; returns the receipt.
+
+    Args:
+        content: as `write_receipt`.
+        stamp: more for x.provenance.json.
+    """
+    receipt_path(out).unlink(missing_ok=True)
+    receipt = write_receipt(out, partial, kind, algo_version=algo_version, content=content)
+    write_stamp(out, stamp)
+    return receipt
+
+
 def write_receipt(
-    out: Path, store: Path, *, schema: str, version: int, algo_version: int, content: Mapping[str, Any]
+    out: Path, store: Path, kind: StoreKind, *, algo_version: int, content: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Write the receipt of the store `out` (x.zarr → x.json) and return it.
 
@@ -202,8 +236,7 @@ def write_receipt(
         for name, array in found.items()
     }
     receipt = {
-        "schema": schema,
-        "version": version,
+        **kind.attributes,
         "algo_version": algo_version,
         **content,
         "arrays": arrays,

@@ -10,11 +10,11 @@ import zarr
 from numpy.typing import NDArray
 
 from evfi.errors import CheckFailed, InputFileError, MissingInputError
-from evfi.io.clips import CLIPS_SCHEMA, ClipStore
+from evfi.io.clips import CLIPS, ClipStore
 from evfi.io.event_columns import EventColumns
-from evfi.io.flow_arrays import FLOWS_SCHEMA, flow_problems
-from evfi.io.recording import RECORDING_SCHEMA, Recording, index_entries
-from evfi.io.scenes import SCENES_SCHEMA, scene_problems
+from evfi.io.flow_arrays import FLOWS, flow_problems
+from evfi.io.recording import RECORDING, Recording, index_entries
+from evfi.io.scenes import SCENES, scene_problems
 from evfi.io.store_files import REST, digests_of_files
 from evfi.io.stores import array_of, arrays_of, digest_rows, open_any, read_rows, receipt_path
 from evfi.types import SensorSize
@@ -193,8 +193,8 @@ def _side(group: zarr.Group, name: str, path: Path) -> Problems:
 
 
 _INVARIANTS: dict[Any, Callable[[Path, zarr.Group], Problems]] = {
-    RECORDING_SCHEMA: _recording,
-    CLIPS_SCHEMA: _clips,
-    SCENES_SCHEMA: scene_problems,
-    FLOWS_SCHEMA: flow_problems,
+    RECORDING.schema: _recording,
+    CLIPS.schema: _clips,
+    SCENES.schema: scene_problems,
+    FLOWS.schema: flow_problems,
 }

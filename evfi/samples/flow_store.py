@@ -14,10 +14,10 @@ import zarr
 from evfi.errors import InputFileError, MissingInputError
 from evfi.flow.provider import FlowProvider
 from evfi.io.atomic import writing
-from evfi.io.flow_arrays import FLOWS_SCHEMA, FLOWS_VERSION, PAIR_COLUMNS, flow_array
+from evfi.io.flow_arrays import FLOWS, PAIR_COLUMNS, flow_array
 from evfi.io.opened import OpenedStore
-from evfi.io.stores import ColumnWriter, create_group, receipt_path, write_column, write_receipt
-from evfi.provenance import cpu_seconds, digest_file, write_stamp
+from evfi.io.stores import ColumnWriter, create_group, finish_store, write_column
+from evfi.provenance import cpu_seconds, digest_file
 from evfi.samples.sample import Flow, Image
 from evfi.versions import ALGO_VERSIONS
 
@@ -55,17 +55,9 @@ def write_flows(
         group = create_group(partial)
         stores, count = _write_pairs(group, keys, frame, flow)
         facts = {"provider": flow.name, "index_sha256": _digest_of_index(index), "stores": stores}
-        group.attrs.update({"schema": FLOWS_SCHEMA, "version": FLOWS_VERSION, **facts})
-        receipt_path(out).unlink(missing_ok=True)
-        write_receipt(
-            out,
-            partial,
-            schema=FLOWS_SCHEMA,
-            version=FLOWS_VERSION,
-            algo_version=ALGO_VERSIONS["flows"],
-            content={**facts, "pairs": count},
-        )
-    write_stamp(out, {"start_cpu_seconds": start})
+        group.attrs.update({**FLOWS.attributes, **facts})
+        content, stamp = {**facts, "pairs": count}, {"start_cpu_seconds": start}
+        finish_store(out, partial, FLOWS, algo_version=ALGO_VERSIONS["flows"], content=content, stamp=stamp)
     return count
 
 
@@ -103,7 +95,7 @@ class StoredFlows(OpenedStore):
         MissingInputError: there are none. InputFileError: they were computed for another index, or are damaged.
     """
 
-    schema, version = FLOWS_SCHEMA, FLOWS_VERSION
+    kind = FLOWS
 
     def __init__(self, index: Path) -> None:
         super().__init__(flows_beside(index))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evfi.errors import EvfiError, InputFileError, MissingInputError, UserError
 from evfi.io.readers import is_recording
-from evfi.io.recording import RECORDING_SCHEMA
+from evfi.io.recording import RECORDING
 from evfi.io.stores import open_any
 
 _DEEPEST, _MOST = 3, 500
@@ -70,7 +70,7 @@ def _inside(root: Path, folder: Path, depth: int) -> Iterator[Path]:
 def _is_shown(path: Path) -> bool:
     try:
         if (path / "zarr.json").is_file():
-            return open_any(path).attrs.get("schema") == RECORDING_SCHEMA
+            return open_any(path).attrs.get("schema") == RECORDING.schema
         return is_recording(path)
     except (EvfiError, InputFileError, OSError):
         return False

@@ -9,8 +9,19 @@ import pytest
 from evfi.errors import InputFileError
 from evfi.io import stores
 from evfi.io.store_files import digests_of_files
-from evfi.io.stores import ColumnWriter, create_group, open_group, read_rows, store_digests, write_column, write_receipt
+from evfi.io.stores import (
+    ColumnWriter,
+    StoreKind,
+    create_group,
+    open_group,
+    read_rows,
+    store_digests,
+    write_column,
+    write_receipt,
+)
 from evfi.provenance import digest_array
+
+KIND = StoreKind("evfi.test", 2)
 
 
 @pytest.fixture
@@ -18,25 +29,25 @@ def store(tmp_path):
     group = create_group(tmp_path / "s.zarr")
     write_column(group, "numbers", np.arange(1000, dtype=np.int64))
     write_column(group.create_group("deep"), "flags", np.arange(7) % 2 == 0)
-    group.attrs.update({"schema": "evfi.test", "version": 2})
+    group.attrs.update(KIND.attributes)
     return tmp_path / "s.zarr"
 
 
 def test_a_store_opens_by_its_schema_and_version(store):
-    group = open_group(store, "evfi.test", 2)
+    group = open_group(store, KIND)
     np.testing.assert_array_equal(read_rows(group["numbers"], 3, 6), [3, 4, 5])
 
 
 def test_another_kind_of_store_is_named(store):
     with pytest.raises(InputFileError, match=r"s\.zarr is a store of kind 'evfi\.test', expected 'evfi\.clips'"):
-        open_group(store, "evfi.clips", 1)
+        open_group(store, StoreKind("evfi.clips", 1))
 
 
 def test_another_version_is_named_with_the_remedy(store):
     with pytest.raises(
         InputFileError, match=r"version 2 of evfi\.test, this evfi reads version 3: make the store again"
     ):
-        open_group(store, "evfi.test", 3)
+        open_group(store, StoreKind("evfi.test", 3))
 
 
 @pytest.mark.parametrize("kind", ["empty folder", "file", "broken json"])
@@ -49,18 +60,18 @@ def test_what_is_no_store_is_named(tmp_path, kind):
         if kind == "broken json":
             (path / "zarr.json").write_text("{")
     with pytest.raises(InputFileError, match=r"x\.zarr is not a Zarr v3 store") as caught:
-        open_group(path, "evfi.test", 2)
+        open_group(path, KIND)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_array_is_named(store):
     with pytest.raises(InputFileError, match="lacks the array events/t"):
-        stores.array_of(open_group(store, "evfi.test", 2), "events/t", store)
+        stores.array_of(open_group(store, KIND), "events/t", store)
 
 
 def test_a_group_in_the_place_of_an_array_is_named(store):
     with pytest.raises(InputFileError, match="deep should be an array"):
-        stores.array_of(open_group(store, "evfi.test", 2), "deep", store)
+        stores.array_of(open_group(store, KIND), "deep", store)
 
 
 def test_digests_are_those_of_the_whole_arrays(store, monkeypatch):
@@ -118,7 +129,7 @@ def test_a_damaged_chunk_is_named(tmp_path, damage, events_of):
 
 
 def test_the_receipt_lies_beside_the_store_and_says_what_is_in_it(store):
-    receipt = write_receipt(store, store, schema="evfi.test", version=2, algo_version=5, content={"seed": 3})
+    receipt = write_receipt(store, store, KIND, algo_version=5, content={"seed": 3})
     assert json.loads(store.with_suffix(".json").read_text()) == receipt
     assert receipt["seed"] == 3
     assert receipt["algo_version"] == 5

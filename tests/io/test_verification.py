@@ -16,8 +16,8 @@ from evfi.io.clips import Clip, write_clip_store
 from evfi.io.images import write_png
 from evfi.io.ingest import ingest
 from evfi.io.pieces import Triggers
-from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
-from evfi.io.stores import write_receipt
+from evfi.io.recording import RECORDING, RecordingWriter
+from evfi.io.stores import StoreKind, write_receipt
 from evfi.io.verification import verify_store
 from evfi.provenance import digest_file
 from evfi.samples.flow_store import FlowKey, flows_beside, write_flows
@@ -162,7 +162,7 @@ def broken(store: Path, name: str, change) -> None:
     change(values)
     array[:] = values
     schema = zarr.open_group(store).attrs["schema"]
-    write_receipt(store, store, schema=schema, version=1, algo_version=0, content={})
+    write_receipt(store, store, StoreKind(str(schema), version=1), algo_version=0, content={})
 
 
 @pytest.mark.parametrize(
@@ -219,14 +219,7 @@ def test_triggers_that_go_back_are_found(tmp_path, events_of):
     writer.add(events_of(10))
     writer.add(Triggers(np.array([1, 2], np.int64), np.array([1, 1], np.uint8)))
     writer.finish()
-    write_receipt(
-        tmp_path / "t.zarr",
-        tmp_path / "t.zarr",
-        schema=RECORDING_SCHEMA,
-        version=RECORDING_VERSION,
-        algo_version=0,
-        content={},
-    )
+    write_receipt(tmp_path / "t.zarr", tmp_path / "t.zarr", RECORDING, algo_version=0, content={})
     verify_store(tmp_path / "t.zarr")
     broken(tmp_path / "t.zarr", "triggers/t_us", lambda v: v.__setitem__(1, 0))
     with pytest.raises(CheckFailed, match="triggers/t_us decreases"):

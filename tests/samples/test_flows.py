@@ -10,7 +10,7 @@ import pytest
 
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.flow.dis import DisFlow
-from evfi.io.recording import RecordingWriter
+from evfi.io.recording import RECORDING, RecordingWriter
 from evfi.io.stores import write_receipt
 from evfi.models.registry import FAMILIES
 from evfi.samples.flow_store import FlowKey, StoredFlows, flows_beside
@@ -53,7 +53,7 @@ def recording(folder: Path, name: str, size: SensorSize, frames: int) -> Path:
     writer.add_events(Events(x=zeros, y=zeros, t=t, p=t % 200 == 0, sensor_size=size))
     writer.add_frames(Frames.without_exposure(images, np.arange(frames, dtype=np.int64) * INTERVAL_US))
     writer.finish()
-    write_receipt(store, store, schema="evfi.recording", version=1, algo_version=1, content={"name": name})
+    write_receipt(store, store, RECORDING, algo_version=1, content={"name": name})
     return store
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from evfi.io.atomic import writing
-from evfi.io.recording import RECORDING_SCHEMA, RECORDING_VERSION, RecordingWriter
+from evfi.io.recording import RECORDING, RecordingWriter
 from evfi.io.sinks.sink import NO_ARRAYS, Arrays, Heading
-from evfi.io.stores import receipt_path, write_receipt
-from evfi.provenance import write_stamp
+from evfi.io.stores import finish_store
 from evfi.types import Events, Frames
 
 
@@ -20,16 +19,8 @@ def store_sink(out: Path, heading: Heading, algo_version: int) -> Iterator["Stor
         sink = StoreSink(RecordingWriter(partial, heading.sensor_size))
         yield sink
         sink.writer.finish(sink.facts)
-        receipt_path(out).unlink(missing_ok=True)
-        write_receipt(
-            out,
-            partial,
-            schema=RECORDING_SCHEMA,
-            version=RECORDING_VERSION,
-            algo_version=algo_version,
-            content={**sink.facts, "counts": sink.counts},
-        )
-        write_stamp(out)
+        content = {**sink.facts, "counts": sink.counts}
+        finish_store(out, partial, RECORDING, algo_version=algo_version, content=content)
 
 
 class StoreSink:
