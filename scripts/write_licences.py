@@ -66,16 +66,17 @@ def licence(one: Distribution) -> str:
     said = (about.get("License") or "").strip().split("\n")[0]
     if said in _SPDX or re.fullmatch(r"[\w.+-]+( (AND|OR) [\w.+-]+)*", said):
         return _SPDX.get(said, said)
-    classes = [line.split(" :: ")[-1] for line in about.get_all("Classifier", []) if line.startswith("License")]
+    classes: list[str] = [
+        line.split(" :: ")[-1] for line in about.get_all("Classifier", []) if line.startswith("License")
+    ]
     if classes:
         return ", ".join(_SPDX.get(each, each) for each in classes)
     return _of_file(one)
 
 
 def _of_file(one: Distribution) -> str:
-    text = "".join(
-        file.read_text(encoding="utf-8") or "" for file in one.files or [] if re.match("licen[sc]e", file.name.lower())
-    )
+    files = [file for file in one.files or [] if re.match("licen[sc]e", file.name.lower())]
+    text = "".join(Path(str(file.locate())).read_text(encoding="utf-8") for file in files)
     for words, name in (("MIT license", "MIT"), ("Apache License", "Apache-2.0"), ("BSD", "BSD-3-Clause")):
         if words.lower() in text[:500].lower():
             return name
