@@ -41,7 +41,10 @@ def read_image(path: Path) -> Image:
 
 def decode_image(data: bytes, path: Path) -> Image:
     """The bytes of an image file as an array; `path` is named in errors. Same result and errors as `read_image`."""
-    damage = _png_damage(data) if data.startswith(_PNG_MAGIC) else None
+    damage = None
+    if data.startswith(_PNG_MAGIC):
+        damage = _png_damage(data)
+        data = data if damage else _without_profile(data)
     image = None if damage or not data else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         reason = damage or ("it is empty" if not data else "it cannot be decoded")
@@ -221,3 +224,14 @@ def _png_damage(data: bytes) -> str | None:
             return None
         place = end
     return "it is cut off"
+
+
+def _without_profile(data: bytes) -> bytes:
+    """A whole PNG without its colour profile: OpenCV does not apply it, and libpng prints what it finds wrong with it."""
+    place = len(_PNG_MAGIC)
+    while (kind := data[place + 4 : place + 8]) not in (b"IDAT", b"IEND"):
+        end = place + _CHUNK_OVERHEAD + struct.unpack_from(">I", data, place)[0]
+        if kind == b"iCCP":
+            return data[:place] + data[end:]
+        place = end
+    return data

@@ -91,6 +91,17 @@ def test_a_png_that_is_whole_but_no_picture_is_refused(tmp_path):
         read_image(tmp_path / "a.png")
 
 
+def test_a_faulty_colour_profile_changes_nothing_and_nothing_is_printed_about_it(tmp_path, capfd):
+    path, image = tmp_path / "a.png", np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    write_png(path, image)
+    data = path.read_bytes()
+    body = b"iCCP" + b"made up\0\0" + zlib.compress(bytes(200))
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    path.write_bytes(data[:33] + chunk + data[33:])  # after the header
+    np.testing.assert_array_equal(read_image(path), image)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("image", [GRAY.astype(np.float32), COLOUR[..., :2], np.zeros((0, 3), np.uint8)])
 def test_only_eight_bit_gray_or_rgb_is_written(tmp_path, image):
     with pytest.raises(UserError, match="a PNG needs uint8"):
