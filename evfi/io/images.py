@@ -227,7 +227,7 @@ def _png_damage(data: bytes) -> str | None:
 
 
 def _without_profile(data: bytes) -> bytes:
-    """A whole PNG without its colour profile: OpenCV does not apply it, and libpng prints what it finds wrong with it."""
+    """A whole PNG without its colour profile: OpenCV does not apply it, but libpng prints what is wrong with it."""
     place = len(_PNG_MAGIC)
     while (kind := data[place + 4 : place + 8]) not in (b"IDAT", b"IEND"):
         end = place + _CHUNK_OVERHEAD + struct.unpack_from(">I", data, place)[0]
