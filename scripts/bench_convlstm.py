@@ -107,7 +107,8 @@ def autocast(precision: str) -> torch.autocast:
 
 def compare(label: str, fast: Callable[[], None], plain: Callable[[], None]) -> None:
     """Time both by turns; print ratio, medians and peak memory."""
-    fast(), plain()
+    fast()
+    plain()
     pairs = [(seconds(fast), seconds(plain)) for _ in range(PAIRS)]
     ratios = sorted(slow / quick for quick, slow in pairs)
     quick, slow = (statistics.median(side) for side in zip(*pairs, strict=True))

@@ -38,6 +38,25 @@ def test_outputs_from_the_future_are_told_set_back_and_cost_at_most_one_re_run(s
     assert planned(smoke_copy, *SMOKE, "--", index) == {}
 
 
+def test_an_input_from_the_future_stops_the_job_that_reads_it_until_it_is_touched(smoke: Path, tmp_path: Path) -> None:
+    """As from a camera whose clock was wrong: it is not the run's own file, so that its time is left alone."""
+    recording, store = tmp_path / "camera.aedat4", "results/davis/stores/recordings/camera.zarr"
+    shutil.copyfile(next(smoke.rglob("*.aedat4")), recording)
+    tomorrow = time.time() + 86_400
+    os.utime(recording, (tomorrow, tomorrow))
+    config = str(REPOSITORY / "config" / "davis.yaml")
+    run = ("--configfile", config, "--config", "recordings=camera.aedat4", "--", store)
+    stopped = snakemake(tmp_path, *run)
+    assert stopped.returncode == 1
+    assert re.search(r"older modification time .* than input camera\.aedat4 .*clock skew", stopped.stdout)
+    assert recording.stat().st_mtime == pytest.approx(tomorrow)
+    assert not (tmp_path / store).exists()
+    recording.touch()
+    done = snakemake(tmp_path, *run)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert (tmp_path / store).is_dir()
+
+
 # Beside the real programs: does the work, and lets its output appear 3 s after it has ended.
 LATE = """#!{python}
 import os, subprocess, sys
