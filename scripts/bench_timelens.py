@@ -15,7 +15,6 @@ import argparse
 import json
 from collections.abc import Sequence
 from time import process_time
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,14 +22,14 @@ from timing import compare, print_machine
 from torch import Tensor, nn
 
 from evfi.evaluation.metrics import psnr_float
-from evfi.evaluation.protocols import SETTING, rows_to_measure
+from evfi.evaluation.protocols import SETTING
+from evfi.evaluation.rows import RowsToMeasure
 from evfi.inference.predictor import load_predictor
 from evfi.models import build
 from evfi.models.registry import family_named
 from evfi.models.weights import load_model
 from evfi.nn.precision import autocast, precision_note
 from evfi.representation.voxel import voxel_grids_around
-from evfi.samples.index import read_index
 from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Sample
 from evfi.training.loop import train_stage
@@ -80,10 +79,10 @@ def _tables(results: Path) -> None:
     reader = SampleReader(results / "samples/test.parquet")
     plain, fast = _model(results / WEIGHTS), _model(results / WEIGHTS).to(memory_format=torch.channels_last)  # pyright: ignore
     predictors = [load_predictor(results / WEIGHTS, threads=1, precision=precision) for precision in ("fp32", "bf16")]
-    table: Any = rows_to_measure(read_index(reader.index))
-    for key, rows in table.groupby(SETTING):
-        places = np.linspace(0, len(rows) - 1, TARGETS_A_TABLE).round().astype(int)
-        samples = [reader.read(row) for row in rows.iloc[sorted(set(places))].itertuples()]
+    rows = RowsToMeasure(reader.index)
+    for key, part in rows.outline().groupby(SETTING, observed=True):
+        places = np.linspace(0, len(part) - 1, TARGETS_A_TABLE).round().astype(int)
+        samples = [reader.read(row) for row in rows.some(part.index[places])]
         exact, rough = (np.stack([one.frame for one in predictor.predict(samples)]) for predictor in predictors)
         inputs = FAMILY.collate([FAMILY.prepare(sample) for sample in samples])
         apart = FAMILY.predict(fast, inputs).frame - FAMILY.predict(plain, inputs).frame

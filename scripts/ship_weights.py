@@ -19,14 +19,13 @@ import numpy as np
 
 from evfi.errors import CheckFailed, EvfiError, MissingInputError
 from evfi.evaluation.options import EvaluationOptions
-from evfi.evaluation.protocols import rows_to_measure
+from evfi.evaluation.rows import RowsToMeasure
 from evfi.evaluation.targets import measured_targets, named_contestant
 from evfi.models.family import Family
 from evfi.models.registry import family_named
 from evfi.models.shipped import FOLDER, MOST_BYTES, MOST_COST_DB, write_half, write_shipped_receipt
 from evfi.models.weights import load_weights
 from evfi.reports.model_card import model_card
-from evfi.samples.index import read_index
 from evfi.samples.reader import SampleReader
 from evfi.scenes.pictures import SCENE_PHOTOGRAPHS
 
@@ -109,8 +108,8 @@ def half_precision(single: Path, half: Path, index: Path, samples: int) -> dict[
     for name, path in (("float32", single), ("float16", half)):
         method, contestant = named_contestant(path, "cpu", options)
         reader = SampleReader(index, needs=contestant.needs)
-        rows = rows_to_measure(read_index(index))
-        chosen = rows.iloc[np.unique(np.linspace(0, len(rows) - 1, samples).astype(int))].reset_index(drop=True)
+        rows = RowsToMeasure(index)
+        chosen = rows.some(np.linspace(0, len(rows) - 1, samples).astype(int))
         table, _ = measured_targets(reader, chosen, contestant, options)
         found[name] = float(np.mean(table.loc[table["method"] == method, "value"].to_numpy()))
     return {

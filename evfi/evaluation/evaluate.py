@@ -14,12 +14,12 @@ from evfi.evaluation.guests import Guest
 from evfi.evaluation.methods import Answer, Contestant, Method, method_entry
 from evfi.evaluation.options import EvaluationOptions
 from evfi.evaluation.pictures import chosen_rows, picture_entries, write_answers, write_inputs
-from evfi.evaluation.protocols import TARGETS_FILE, rows_to_measure
+from evfi.evaluation.protocols import TARGETS_FILE
+from evfi.evaluation.rows import RowsToMeasure
 from evfi.evaluation.targets import Asked, measured_pieces, named_contestant
 from evfi.io.atomic import writing
 from evfi.io.table_pieces import write_pieces
 from evfi.provenance import cpu_seconds, digest_file, write_json, write_stamp
-from evfi.samples.index import read_index
 from evfi.samples.reader import SampleReader
 from evfi.versions import ALGO_VERSIONS
 
@@ -58,13 +58,12 @@ def evaluate(
     cv2.setNumThreads(1)
     name, contestant, digest = _entrant(weights, name, method, device, options)
     reader = SampleReader(index, needs=contestant.needs, cache_bytes=_CACHE_BYTES, open_stores=_OPEN_STORES)
-    rows = rows_to_measure(read_index(index))
-    chosen = chosen_rows(rows, options.pictures_per_protocol)
+    rows = RowsToMeasure(index)
+    chosen = rows.some(chosen_rows(rows.outline(), options.pictures_per_protocol))
     with writing(out) as partial:
         partial.mkdir()
-        pictures = _PictureWriter(
-            partial, frozenset(chosen["sample_id"]), with_inputs=isinstance(contestant, Baselines)
-        )
+        ids = frozenset(row.sample_id for row in chosen)
+        pictures = _PictureWriter(partial, ids, with_inputs=isinstance(contestant, Baselines))
         methods: dict[str, Method] = {}
         pieces = measured_pieces(reader, rows, contestant, options, methods, seen=pictures.write)
         write_pieces(partial / TARGETS_FILE, pieces)

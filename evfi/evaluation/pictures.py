@@ -1,7 +1,7 @@
 """Pictures of chosen groups: deterministic from the index alone, all targets of a group, so that tau can be looped."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,19 +35,20 @@ def file_name(method: str) -> str:
     return method.replace("/", "-") + ".png"
 
 
-def chosen_rows(rows: pd.DataFrame, per_setting: int) -> pd.DataFrame:
-    """The rows (of `rows_to_measure`) of the groups whose pictures are kept, in the order of the index.
+def chosen_rows(outline: pd.DataFrame, per_setting: int) -> list[int]:
+    """Numbers of the rows (in the outline of `RowsToMeasure`) of the groups whose pictures are kept, ascending.
 
     Each data set, protocol and skip gets `per_setting` groups, spread evenly over its sequences, and evenly over time
     where a sequence gives several.
     """
-    chosen = [_spread_rows(setting, per_setting) for _, setting in rows.groupby(SETTING, sort=True) if per_setting > 0]
-    return pd.concat(chosen).sort_index() if chosen else rows.iloc[:0]
+    if per_setting < 1:
+        return []
+    settings = outline.groupby(SETTING, sort=True, observed=True)
+    return sorted(number for _, setting in settings for number in _spread_rows(setting, per_setting))
 
 
-def picture_entries(chosen: pd.DataFrame) -> list[dict[str, object]]:
+def picture_entries(chosen: Iterable[Any]) -> list[dict[str, object]]:
     """The chosen rows as evaluation.json lists them."""
-    rows: Any = chosen.itertuples()
     return [
         {
             "sample_id": row.sample_id,
@@ -60,7 +61,7 @@ def picture_entries(chosen: pd.DataFrame) -> list[dict[str, object]]:
             "target": row.target_name,
             "folder": folder_name(row.sample_id),
         }
-        for row in rows
+        for row in chosen
     ]
 
 
@@ -96,14 +97,13 @@ def _folder(out: Path, sample: Sample) -> Path:
     return folder
 
 
-def _spread_rows(setting: Any, count: int) -> pd.DataFrame:
-    kept = []
+def _spread_rows(setting: Any, count: int) -> Iterator[int]:
     for name, wanted in _groups_per_sequence(sorted(set(setting["sequence"])), count).items():
         rows = setting[setting["sequence"] == name]
-        groups = sorted(set(rows["group"]))
+        pairs = [*zip(rows["frame0"], rows["frame1"], strict=True)]
+        groups = sorted(set(pairs))
         picked = {groups[place] for place in _spread(len(groups), min(wanted, len(groups)))}
-        kept.append(rows[rows["group"].isin(picked)])
-    return pd.concat(kept)
+        yield from (int(number) for number, pair in zip(rows.index, pairs, strict=True) if pair in picked)
 
 
 def _groups_per_sequence(names: Sequence[str], count: int) -> dict[str, int]:

@@ -9,10 +9,6 @@ in tables: vimeo_triplet_skip1, septuplets_skip5, recordings_truth3.
 
 from typing import Any
 
-import pandas as pd
-
-from evfi.errors import UserError
-
 # of targets.parquet (docs/formats.md)
 TARGET_COLUMNS = (
     "sample_id",
@@ -40,24 +36,9 @@ TARGETS_FILE = "targets.parquet"
 NOT_PREDICTED = "not predicted"
 
 
-def rows_to_measure(index: pd.DataFrame) -> pd.DataFrame:
-    """The test rows of a sample index, sorted by sample_id, with the columns group, group_size and target_name added.
-
-    Raises:
-        UserError: the index has no test row.
-    """
-    table: Any = index
-    rows = table[table["split"] == "test"].sort_values("sample_id", kind="stable").reset_index(drop=True)
-    if rows.empty:
-        splits = sorted(set(table["split"]))
-        raise UserError(f"the index has no test sample, only {splits}: evaluate the index made for the test part")
-    times = rows.groupby([*SETTING, *PAIR], sort=False)["t_us"]
-    place = times.rank(method="first").astype(int)
-    return rows.assign(
-        group=[f"{row.frame0:05d}-{row.frame1:05d}" for row in rows.itertuples()],
-        target_name=[_target_name(row, rank) for row, rank in zip(rows.itertuples(), place, strict=True)],
-        group_size=times.transform("size"),
-    )
+def group_name(frame0: int, frame1: int) -> str:
+    """A group by its boundary frames: 00004-00012."""
+    return f"{frame0:05d}-{frame1:05d}"
 
 
 def setting_name(dataset: str, protocol: str, skip: int) -> str:
@@ -70,7 +51,7 @@ def setting_name(dataset: str, protocol: str, skip: int) -> str:
     return f"skip {skip}: {skip} frame{'s' if skip > 1 else ''} held out between the boundary frames {name}"
 
 
-def _target_name(row: Any, rank: int) -> str:
+def target_name(row: Any, rank: int) -> str:
     """The septuplet's own name (im4), or which of the group's targets it is (frame+1, truth+2, moment+1)."""
     if row.kind == "clip" and row.target_source == "frames":
         return f"im{row.target + 1}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import torch
@@ -55,7 +55,7 @@ def named_contestant(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Asked:
-    """A row of `rows_to_measure` (with its position as `Index`), its sample, and the contrasts of simulated events."""
+    """A row to measure, its sample, and the contrasts of simulated events."""
 
     row: Any
     sample: Sample
@@ -74,9 +74,17 @@ class _Measured:
 Seen = Callable[[Asked, Sequence[Answer]], None]
 
 
+class Rows(Protocol):
+    """Rows of `RowsToMeasure`: all or some of them, the targets of a group together."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
 def measured_targets(
     reader: SampleReader,
-    rows: pd.DataFrame,
+    rows: Rows,
     contestant: Contestant,
     options: EvaluationOptions,
     *,
@@ -94,7 +102,7 @@ def measured_targets(
 
 def measured_pieces(
     reader: SampleReader,
-    rows: pd.DataFrame,
+    rows: Rows,
     contestant: Contestant,
     options: EvaluationOptions,
     methods: dict[str, Method],
@@ -106,7 +114,7 @@ def measured_pieces(
     """The table of all figures (TARGET_COLUMNS) in pieces of whole groups, so that memory does not grow with it.
 
     Args:
-        rows: of `rows_to_measure`, numbered from 0.
+        rows: what is measured, in this order.
         methods: filled with the methods by name, in the order of the contestant's answers.
         seen: called with each sample and its answers.
         online: where given, the events of clips are simulated anew by it, and their contrasts count as unknown.
@@ -117,7 +125,7 @@ def measured_pieces(
         answers = contestant.answers([one.sample for one in batch])
         return [_one_measured(one, own, options, seen) for one, own in zip(batch, answers, strict=True)]
 
-    figures: list[tuple[int, Measurement]] = []
+    figures: list[tuple[Any, Measurement]] = []
     group: tuple[object, ...] | None = None
     temporal = TemporalRuler(options)
     threads = options.threads if contestant.side_by_side else 1
@@ -129,13 +137,13 @@ def measured_pieces(
             group = _group_key(row)
             methods.update({answer.method.name: answer.method for answer in found.answers})
             # Those of the group before, if this begins another.
-            figures.extend(temporal.add(row.Index, group, found.one.sample, found.answers))
+            figures.extend(temporal.add(row, group, found.one.sample, found.answers))
             if group != before and len(figures) >= piece_figures:
-                yield _table(rows, figures)
+                yield _table(figures)
                 figures = []
-            figures.extend((row.Index, figure) for figure in found.figures)
+            figures.extend((row, figure) for figure in found.figures)
         figures.extend(temporal.rest())
-    yield _table(rows, figures)
+    yield _table(figures)
 
 
 def _group_key(row: Any) -> tuple[object, ...]:
@@ -150,11 +158,11 @@ def _one_measured(one: Asked, answers: Sequence[Answer], options: EvaluationOpti
 
 
 def _batches(
-    reader: SampleReader, rows: pd.DataFrame, batch_size: int, online: OnlineSimulation | None
+    reader: SampleReader, rows: Rows, batch_size: int, online: OnlineSimulation | None
 ) -> Iterator[list[Asked]]:
     """All rows in their order, in batches of one frame size."""
     waiting: list[Asked] = []
-    for row in rows.itertuples():
+    for row in rows:
         contrasts = _true_contrasts(reader, row) if online is None else None
         one = Asked(row, reader.read(row, online), contrasts)
         if waiting and (len(waiting) == batch_size or waiting[0].sample.frame0.shape != one.sample.frame0.shape):
@@ -172,9 +180,11 @@ def _true_contrasts(reader: SampleReader, row: Any) -> Contrasts | None:
     return known_contrasts(*reader.opened(str(row.store), open_clips).contrast(int(row.clip)))
 
 
-def _table(rows: pd.DataFrame, figures: Sequence[tuple[int, Measurement]]) -> pd.DataFrame:
-    measured = pd.DataFrame([asdict(figure) for _, figure in figures])
-    own = rows.iloc[[position for position, _ in figures]].reset_index(drop=True)
-    columns = ["sample_id", "dataset", "protocol", "skip", "sequence", "group", "t_us", "tau"]
-    table: Any = pd.concat([own[columns], own[["target_name"]].set_axis(["target"], axis=1), measured], axis=1)
+def _table(figures: Sequence[tuple[Any, Measurement]]) -> pd.DataFrame:
+    own = ("sample_id", "dataset", "protocol", "skip", "sequence", "group", "t_us", "tau")
+    lines = [
+        {**{name: getattr(row, name) for name in own}, "target": row.target_name, **asdict(figure)}
+        for row, figure in figures
+    ]
+    table: Any = pd.DataFrame(lines)
     return table[[*TARGET_COLUMNS]].sort_values(["sample_id", "method", "metric"], kind="stable", ignore_index=True)

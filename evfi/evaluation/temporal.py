@@ -6,6 +6,7 @@ steps, from the frame before and to the frame after; its figure is the mean of t
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def flicker(step: Step, true_step: Step) -> float:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Target:
-    row: int
+    row: Any
     sample: Sample
     answers: Sequence[Answer]
 
@@ -56,9 +57,9 @@ class TemporalRuler:
         return bool(TEMPORAL_METRICS & {*self.options.metrics})
 
     def add(
-        self, row: int, key: tuple[object, ...], sample: Sample, answers: Sequence[Answer]
-    ) -> Iterator[tuple[int, Measurement]]:
-        """Keep one target; the figures of the group before it, if that is complete now. `key` names its group."""
+        self, row: Any, key: tuple[object, ...], sample: Sample, answers: Sequence[Answer]
+    ) -> Iterator[tuple[Any, Measurement]]:
+        """Keep one target; the figures of the group before it with their rows, if it is complete. `key`: the group."""
         if not self.is_asked:
             return
         if key != self._key:
@@ -66,7 +67,7 @@ class TemporalRuler:
             self._key = key
         self._waiting.append(_Target(row, sample, answers))
 
-    def rest(self) -> Iterator[tuple[int, Measurement]]:
+    def rest(self) -> Iterator[tuple[Any, Measurement]]:
         """The figures of the group that waits."""
         targets = sorted(self._waiting, key=lambda target: target.sample.t_us)
         self._waiting = []

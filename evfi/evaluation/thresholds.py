@@ -16,11 +16,11 @@ import pandas as pd
 from evfi.errors import UserError
 from evfi.evaluation.methods import method_entry
 from evfi.evaluation.options import EvaluationOptions, ThresholdSweepOptions
-from evfi.evaluation.protocols import SETTING, SWEEP_DOCUMENT_FILE, SWEEP_METRIC, TARGETS_FILE, rows_to_measure
+from evfi.evaluation.protocols import SETTING, SWEEP_DOCUMENT_FILE, SWEEP_METRIC, TARGETS_FILE
+from evfi.evaluation.rows import RowsToMeasure
 from evfi.evaluation.targets import measured_targets, named_contestant
 from evfi.io.atomic import writing
 from evfi.provenance import digest_file, write_json, write_stamp
-from evfi.samples.index import read_index
 from evfi.samples.online import OnlineSimulation
 from evfi.samples.reader import SampleReader
 from evfi.simulation.options import SimulationOptions
@@ -61,7 +61,7 @@ def sweep_thresholds(
     cv2.setNumThreads(1)
     name, contestant = named_contestant(weights, device, options)
     reader = SampleReader(index, needs=contestant.needs)
-    rows = clip_rows(read_index(index), sweep.max_targets)
+    rows = clip_rows(RowsToMeasure(index), sweep.max_targets)
     with writing(out) as partial:
         partial.mkdir()
         tables, methods = [], []
@@ -89,21 +89,21 @@ def sweep_thresholds(
     return document
 
 
-def clip_rows(index: pd.DataFrame, most: int) -> pd.DataFrame:
-    """The test rows of clips, numbered from 0; of a data set, protocol and skip with more than `most`, that many.
+def clip_rows(rows: RowsToMeasure, most: int) -> list[Any]:
+    """The rows of clips; of a data set, protocol and skip with more than `most`, that many.
 
     Raises:
-        UserError: there is no test row, or none of a clip.
+        UserError: there is none.
     """
-    table: Any = rows_to_measure(index)
-    rows = table[table["kind"] == "clip"]
-    if rows.empty:
+    outline: Any = rows.outline()
+    clips = outline[outline["kind"] == "clip"]
+    if clips.empty:
         raise UserError(
             "the index has no test sample of a clip: only clips can be simulated at other thresholds, "
             "a recording's events are those that its camera gave"
         )
-    chosen = [part.iloc[_spread(len(part), most)] for _, part in rows.groupby(SETTING, sort=True)]
-    return pd.concat(chosen).sort_values("sample_id", kind="stable").reset_index(drop=True)
+    settings = clips.groupby(SETTING, sort=True, observed=True)
+    return rows.some(part.index[place] for _, part in settings for place in _spread(len(part), most))
 
 
 def _spread(count: int, most: int) -> Sequence[int]:

@@ -67,7 +67,7 @@ def _describer(path: Path, options: ImportOptions) -> Callable[[Path], Descripti
 
 
 def _store(path: Path) -> Description:
-    schema = open_any(path).attrs.get("schema")
+    schema = str(open_any(path).attrs.get("schema"))
     described = {
         RECORDING.schema: _recording,
         CLIPS.schema: _clips,

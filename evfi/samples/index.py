@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from evfi.errors import InputFileError, MissingInputError, UserError
+from evfi.errors import UserError
 from evfi.io.atomic import writing
 from evfi.io.clips import open_clips
 from evfi.io.septuplets import TRIPLET_FRAMES
@@ -70,24 +68,6 @@ def write_index(
     _write_receipt(out, part, splits, stores, options, left_out)
     write_stamp(out, {"start_cpu_seconds": start})
     log.info("%s: %d samples", out, splits.total())
-
-
-def read_index(path: Path) -> pd.DataFrame:
-    """The table of an index file.
-
-    Raises:
-        MissingInputError, InputFileError: the file is absent, or not a sample index.
-    """
-    if not path.is_file():
-        raise MissingInputError(f"no sample index at {path}: make it with `evfi index`")
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise InputFileError(f"{path} is not a Parquet sample index ({error}): make it again") from error
-    missing = {field for field in Row.__slots__ if field not in table.columns}
-    if missing:
-        raise InputFileError(f"{path} lacks the columns {sorted(missing)}: make it again with `evfi index`")
-    return table
 
 
 def _write_receipt(

@@ -71,6 +71,15 @@ class StoredRows:
         for piece, start in enumerate(self._starts[:-1].tolist()):
             yield start, self._read(piece, columns).to_pandas()
 
+    def table(self, columns: Sequence[str], positions: Positions) -> pd.DataFrame:
+        """Some columns of the rows at these positions, in that order, numbered from 0; repeated text as categories."""
+        return self._columns(columns).take(positions).to_pandas()
+
+    def sorted_by_id(self, positions: Positions) -> Positions:
+        """The positions in the order of their rows' sample_id."""
+        ids = self._columns(["sample_id"]).take(positions).append_column("position", pa.array(positions))
+        return ids.sort_by("sample_id").column("position").to_numpy()
+
     @cached_property
     def _file(self) -> parquet.ParquetFile:
         if _identity(self.path) != self._made:
@@ -96,6 +105,12 @@ class StoredRows:
         table = self._read(piece, [*Row.__slots__]).combine_chunks()
         chunks = {name: table.column(name).chunk(0) for name in Row.__slots__}
         return {name: chunk if name in _TEXT else chunk.to_numpy() for name, chunk in chunks.items()}
+
+    def _columns(self, columns: Sequence[str]) -> pa.Table:
+        pieces = [self._read(piece, columns) for piece in range(len(self._starts) - 1)]
+        return pa.concat_tables(
+            pieces or [self._file.schema_arrow.empty_table().select([*columns])]
+        ).unify_dictionaries()
 
     def _read(self, piece: int, columns: Sequence[str]) -> pa.Table:
         try:

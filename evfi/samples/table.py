@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
@@ -41,15 +42,16 @@ def _pieces(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
 
 
 def _unique(rows: Iterable[Row]) -> Iterator[Row]:
-    """The rows, whose ids must differ. Those of one clip or recording come together, so that only names are kept."""
-    names: set[tuple[str, str]] = set()
+    """The rows, whose ids must differ. Those of one clip or recording come together: of each, its digest is kept."""
+    names: set[bytes] = set()
     name: tuple[str, str] | None = None
     ids: set[str] = set()
     for row in rows:
         if (row.dataset, row.sequence) != name:
             name, ids = (row.dataset, row.sequence), set()
-            repeated = name in names
-            names.add(name)
+            digest = blake2b("\0".join(name).encode(), digest_size=12).digest()
+            repeated = digest in names
+            names.add(digest)
         else:
             repeated = row.sample_id in ids
         if repeated:

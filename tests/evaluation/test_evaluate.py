@@ -23,7 +23,7 @@ from evfi.models.registry import family_named
 from evfi.models.weights import model_meta, save_weights
 from evfi.provenance import digest_file
 from evfi.reports.page import write_report
-from evfi.samples.index import RecordingSource, read_index, write_index
+from evfi.samples.index import RecordingSource, write_index
 from evfi.samples.options import SamplesOptions
 from evfi.samples.reader import SampleReader
 from evfi.types import Events, Frames, SensorSize
@@ -139,7 +139,7 @@ def test_figures_are_those_of_the_answers_read_from_their_pictures(measured: Pat
     table = pd.read_parquet(measured / "targets.parquet").set_index(["sample_id", "method", "metric"])["value"]
     document = json.loads((measured / "evaluation.json").read_text())
     index = SampleReader(stores / "test.parquet")
-    rows = read_index(index.index).set_index("sample_id", drop=False)
+    rows = pd.read_parquet(index.index).set_index("sample_id", drop=False)
     for entry in document["pictures"]:
         sample = index.at(rows.index.get_loc(entry["sample_id"]))
         folder = measured / "pictures" / entry["folder"]
@@ -298,7 +298,7 @@ def test_targets_that_a_family_cannot_predict_are_not_applicable(stores: Path, t
     assert declined["note"].str.contains("tau 0.333|no context frame").any()
     # Fresh weights predict the plain average.
     reader = SampleReader(stores / "test.parquet")
-    sample = reader.at(read_index(reader.index)["sample_id"].tolist().index(septuplets["sample_id"].iloc[0]))
+    sample = reader.at(pd.read_parquet(reader.index)["sample_id"].tolist().index(septuplets["sample_id"].iloc[0]))
     blend = psnr_float((sample.frame0 / 255 + sample.frame1 / 255) / 2, sample.target)
     assert septuplets["value"].iloc[0] == pytest.approx(blend, abs=1e-3)
     for entry in document["pictures"]:

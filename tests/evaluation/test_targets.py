@@ -7,9 +7,9 @@ import pandas as pd
 
 from evfi.evaluation.baselines import Baselines
 from evfi.evaluation.options import EvaluationOptions
-from evfi.evaluation.protocols import rows_to_measure
+from evfi.evaluation.rows import RowsToMeasure
 from evfi.evaluation.targets import measured_pieces, measured_targets
-from evfi.samples.index import read_index, write_index
+from evfi.samples.index import write_index
 from evfi.samples.options import SamplesOptions
 from evfi.samples.reader import SampleReader
 from tests.training.conftest import tiny_index
@@ -22,7 +22,7 @@ def test_pieces_hold_whole_groups_and_are_together_the_one_table(tmp_path: Path)
     index = tmp_path / "test.parquet"
     skips = SamplesOptions(septuplet_test_skips=(1, 3))
     write_index(index, "test", clip_stores=[tmp_path / "clips.zarr"], recordings=[], options=skips)
-    reader, rows = SampleReader(index), rows_to_measure(read_index(index))
+    reader, rows = SampleReader(index), RowsToMeasure(index)
     whole, methods = measured_targets(reader, rows, Baselines(OPTIONS), OPTIONS)
     found = {}
     pieces = [*measured_pieces(reader, rows, Baselines(OPTIONS), OPTIONS, found, piece_figures=9)]

@@ -1,6 +1,7 @@
 """PSNR against the threshold of the events: clips simulated anew, frames and targets unchanged."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from evfi.errors import UserError
 from evfi.evaluation.baselines import Baselines
 from evfi.evaluation.metrics import psnr_float
 from evfi.evaluation.options import EvaluationOptions, ThresholdSweepOptions
+from evfi.evaluation.rows import RowsToMeasure
 from evfi.evaluation.thresholds import clip_rows, sweep_thresholds
 from evfi.io.images import write_png
 from evfi.io.septuplets import septuplet_paths
@@ -112,12 +114,11 @@ def test_the_default_goes_from_a_tenth_to_a_half_without_and_with_noise() -> Non
 
 
 def test_targets_beyond_the_most_are_left_out_evenly(index: Path) -> None:
-    table = pd.read_parquet(index)
-    rows = clip_rows(table, 3)
-    assert rows.groupby("skip").size().to_dict() == {1: 3, 5: 3}
-    assert rows["sequence"].nunique() == 2
-    assert list(rows.index) == [*range(6)]
-    assert len(clip_rows(table, 100)) == len(table)
+    whole = RowsToMeasure(index)
+    rows = clip_rows(whole, 3)
+    assert Counter(row.skip for row in rows) == {1: 3, 5: 3}
+    assert len({row.sequence for row in rows}) == 2
+    assert [vars(row) for row in clip_rows(whole, 100)] == [vars(row) for row in whole], "names as among all rows"
 
 
 def test_an_index_of_recordings_alone_is_refused_and_nothing_is_left(index: Path, tmp_path: Path) -> None:

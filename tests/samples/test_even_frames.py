@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evfi.io.recording import RecordingWriter
 from evfi.models.convlstm.inputs import prepare
 from evfi.models.registry import FAMILIES
-from evfi.samples.index import read_index, write_index
+from evfi.samples.index import write_index
 from evfi.samples.options import SamplesOptions
 from evfi.samples.reader import SampleReader
 from evfi.samples.recording_rows import RecordingSource
@@ -57,7 +58,7 @@ def intervals_from_target(reader: SampleReader, position: int) -> list[float]:
 def test_a_held_out_frame_stands_in_the_middle_of_four_frames_two_apart(tmp_path: Path) -> None:
     changes = {"batch_size": 1, "augment": {"crop": 32}, "validation_tail": 0.0}
     data = StageData(indexed(tmp_path, "train"), CONVLSTM, CONVLSTM.last_stage.recipe.overridden(changes))
-    targets = read_index(data.reader.index)["target"].to_numpy()[data.training].tolist()
+    targets = pd.read_parquet(data.reader.index)["target"].to_numpy()[data.training].tolist()
     assert targets == [3, 4, 5], "of nine frames, those with three on either side"
     for position in data.training:
         assert intervals_from_target(data.reader, int(position)) == [-3, -1, 1, 3, 0]
@@ -66,16 +67,19 @@ def test_a_held_out_frame_stands_in_the_middle_of_four_frames_two_apart(tmp_path
 def test_a_true_frame_between_neighbouring_frames_stands_in_the_middle_of_four(tmp_path: Path) -> None:
     reader = SampleReader(indexed(tmp_path, "test"), needs=CONVLSTM.needs)
     rows = reader.suitable(np.arange(len(reader)))
-    truth = rows[read_index(reader.index)["protocol"].to_numpy()[rows] == "truth"]
-    assert read_index(reader.index)["frame0"].to_numpy()[truth].tolist() == [1, 2, 3, 4, 5, 6]
-    assert read_index(reader.index)["tau"].to_numpy()[truth].tolist() == pytest.approx([0.5] * 6)
+    truth = rows[pd.read_parquet(reader.index)["protocol"].to_numpy()[rows] == "truth"]
+    assert pd.read_parquet(reader.index)["frame0"].to_numpy()[truth].tolist() == [1, 2, 3, 4, 5, 6]
+    assert pd.read_parquet(reader.index)["tau"].to_numpy()[truth].tolist() == pytest.approx([0.5] * 6)
     for position in truth:
         assert intervals_from_target(reader, int(position)) == [-1.5, -0.5, 0.5, 1.5, 0]
 
 
 def test_at_the_ends_of_a_recording_the_boundary_frame_stands_for_the_missing_one(tmp_path: Path) -> None:
     reader = SampleReader(indexed(tmp_path, "test"), needs=CONVLSTM.needs)
-    protocol, tau = read_index(reader.index)["protocol"].to_numpy(), read_index(reader.index)["tau"].to_numpy()
+    protocol, tau = (
+        pd.read_parquet(reader.index)["protocol"].to_numpy(),
+        pd.read_parquet(reader.index)["tau"].to_numpy(),
+    )
     middles = np.flatnonzero((protocol == "truth") & (np.abs(tau - 0.5) < 0.01))
     for position, (missing, beside) in ((middles[0], (0, 1)), (middles[-1], (3, 2))):
         prepared = prepare(reader.at(int(position)))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from evfi.errors import InputFileError, MissingInputError, UserError
@@ -15,7 +16,7 @@ from evfi.io.stores import write_receipt
 from evfi.models.registry import FAMILIES
 from evfi.samples.flow_store import FlowKey, StoredFlows, flows_beside
 from evfi.samples.flows import compute_flows
-from evfi.samples.index import RecordingSource, read_index, write_index
+from evfi.samples.index import RecordingSource, write_index
 from evfi.samples.options import SamplesOptions
 from evfi.samples.reader import SampleReader
 from evfi.samples.sample import Flow, Image
@@ -110,7 +111,7 @@ def test_a_test_row_without_context_frames_has_no_flows_and_can_be_read(tmp_path
     index = index_of(tmp_path, "test", SMALL)
     compute_flows(index, [WEVI.needs], CountedFlow())
     reader = SampleReader(index, needs=WEVI.needs)
-    (first,) = np.flatnonzero(read_index(reader.index)["frame0"] == 0)
+    (first,) = np.flatnonzero(pd.read_parquet(reader.index)["frame0"] == 0)
     assert reader.at(int(first)).neighbours is None
 
 

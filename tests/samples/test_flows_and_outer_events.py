@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from evfi.flow.dis import DisFlow
@@ -12,7 +13,7 @@ from evfi.io.clips import Clip, write_clip_store
 from evfi.io.images import write_png
 from evfi.provenance import digest_file
 from evfi.samples import augment as augmenting
-from evfi.samples.index import read_index, write_index
+from evfi.samples.index import write_index
 from evfi.samples.motion import flows_by_motion, neighbour_flows
 from evfi.samples.needs import Needs
 from evfi.samples.options import SamplesOptions
@@ -62,7 +63,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sample_of(index: Path, needs: Needs) -> Sample:
     """The target is frame 3 of 0 … 6, between the frames 2 and 4."""
     reader = SampleReader(index, needs=needs)
-    (position,) = np.flatnonzero(read_index(reader.index)["target"].to_numpy() == 3)
+    (position,) = np.flatnonzero(pd.read_parquet(reader.index)["target"].to_numpy() == 3)
     return reader.at(int(position))
 
 

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evfi.errors import UserError
@@ -12,7 +13,7 @@ from evfi.flow.dis import DisFlow
 from evfi.io.recording import RecordingWriter
 from evfi.models.registry import FAMILIES
 from evfi.samples.flows import compute_flows
-from evfi.samples.index import read_index, write_index
+from evfi.samples.index import write_index
 from evfi.samples.options import SamplesOptions
 from evfi.samples.reader import SampleReader
 from evfi.samples.recording_rows import RecordingSource
@@ -55,7 +56,7 @@ def test_groups_with_a_dropped_frame_are_left_out_with_a_count(
     with caplog.at_level(logging.WARNING):
         index = indexed(tmp_path, written(tmp_path, times, (0, 110_000)))
     # Nine groups of three frames; two of them hold the interval of two frames' length.
-    assert read_index(index)["frame0"].tolist() == [0, 1, 2, 3, 6, 7, 8]
+    assert pd.read_parquet(index)["frame0"].tolist() == [0, 1, 2, 3, 6, 7, 8]
     assert left_out(index) == {"an irregular frame interval": 2}
     assert "2 groups with an irregular frame interval left out" in caplog.text
 
@@ -63,14 +64,14 @@ def test_groups_with_a_dropped_frame_are_left_out_with_a_count(
 def test_five_frames_in_a_row_never_reach_over_a_dropped_one_and_the_rest_is_counted(tmp_path: Path) -> None:
     times = np.delete(np.arange(12), 6)
     data = StageData(indexed(tmp_path, written(tmp_path, times, (0, 110_000))), WEVI, WEVI.last_stage.recipe)
-    table = read_index(data.reader.index)
+    table = pd.read_parquet(data.reader.index)
     assert table["frame0"].to_numpy()[data.training].tolist() == [1, 2, 7]
     assert data.left_out == len(table) - 3 == 4
 
 
 def test_frames_without_events_are_left_out_with_a_count(tmp_path: Path) -> None:
     index = indexed(tmp_path, written(tmp_path, np.arange(10), (33_000, 71_000)))
-    assert read_index(index)["frame0"].tolist() == [3, 4, 5]
+    assert pd.read_parquet(index)["frame0"].tolist() == [3, 4, 5]
     assert left_out(index) == {"no events over all of their time": 5}
 
 
@@ -106,14 +107,16 @@ def test_moments_without_a_true_frame_are_rows_with_any_list_of_taus(tmp_path: P
     source = written(tmp_path, np.arange(6), (0, 60_000))
     taus = (1 / 3, 2 / 3)
     index = indexed(tmp_path, RecordingSource(source.store, "r", "test"), recording_test_taus=taus)
-    rows = read_index(index).query("protocol == 'between'")
+    rows = pd.read_parquet(index).query("protocol == 'between'")
     assert rows["frame0"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert rows["tau"].tolist() == pytest.approx([*taus] * 5, abs=1e-4)
     assert set(rows["target"]) == {-1}
     assert rows["sample_id"].is_unique
     reader = SampleReader(index, needs=WEVI.needs)
     able = reader.suitable(rows.index.to_numpy())
-    assert read_index(reader.index)["frame0"].to_numpy()[able].tolist() == [1, 1, 2, 2, 3, 3], "four frames in a row"
+    assert pd.read_parquet(reader.index)["frame0"].to_numpy()[able].tolist() == [1, 1, 2, 2, 3, 3], (
+        "four frames in a row"
+    )
     sample = reader.at(int(able[0]))
     assert sample.target is None
     assert sample.outer_window == (0, 30_000)

@@ -9,7 +9,6 @@ import pytest
 
 from evfi.errors import InputFileError, MissingInputError
 from evfi.samples.cache import BoundedCache
-from evfi.samples.index import read_index
 from evfi.samples.rows import Place, Row
 from evfi.samples.stored_rows import StoredRows
 from evfi.samples.table import write_rows
@@ -36,14 +35,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_every_row_is_that_of_the_whole_table_in_any_order(path: Path) -> None:
-    rows, table = StoredRows(path, kept_rows=32), read_index(path)
+    rows, table = StoredRows(path, kept_rows=32), pd.read_parquet(path)
     assert len(rows) == len(table) == 90
     for position in np.random.default_rng(0).permutation(90).tolist():
         assert vars(rows[position]) == table.iloc[position].to_dict()
 
 
 def test_positions_are_those_that_meet_a_condition_in_the_whole_table(path: Path) -> None:
-    rows, table = StoredRows(path), read_index(path)
+    rows, table = StoredRows(path), pd.read_parquet(path)
 
     def wanted(piece: pd.DataFrame) -> pd.Series:
         return (piece["split"] == "train") & piece["store"].isin(["0.zarr", "2.zarr"]) & (piece["target"] > 2)
@@ -81,7 +80,7 @@ def test_what_is_no_index_is_one_line(tmp_path: Path, path: Path) -> None:
     other.write_text("text")
     with pytest.raises(InputFileError, match="is not a Parquet sample index"):
         StoredRows(other)
-    read_index(path).drop(columns=["tau", "skip"]).to_parquet(other)
+    pd.read_parquet(path).drop(columns=["tau", "skip"]).to_parquet(other)
     with pytest.raises(InputFileError, match=r"lacks the columns \['skip', 'tau'\]"):
         StoredRows(other)
 

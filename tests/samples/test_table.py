@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from evfi.errors import UserError
-from evfi.samples.index import read_index
 from evfi.samples.rows import Place, Row
 from evfi.samples.table import write_rows
 from evfi.samples.windows import groups_of_skip
@@ -40,14 +39,14 @@ def rows_of(clips: int) -> Iterator[Row]:
 
 def test_up_to_one_piece_the_bytes_are_those_of_pandas(tmp_path: Path) -> None:
     assert write_rows(tmp_path / "a.parquet", rows_of(20)) == {"train": 90, "validation": 10}
-    read_index(tmp_path / "a.parquet").to_parquet(tmp_path / "b.parquet", index=False)
+    pd.read_parquet(tmp_path / "a.parquet").to_parquet(tmp_path / "b.parquet", index=False)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
 def test_pieces_hold_the_same_table_as_one(tmp_path: Path) -> None:
     write_rows(tmp_path / "one.parquet", rows_of(20))
     write_rows(tmp_path / "many.parquet", rows_of(20), piece_rows=7)
-    pd.testing.assert_frame_equal(read_index(tmp_path / "one.parquet"), read_index(tmp_path / "many.parquet"))
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "one.parquet"), pd.read_parquet(tmp_path / "many.parquet"))
 
 
 @pytest.mark.parametrize("apart", [False, True])

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evfi.models.registry import FAMILIES
-from evfi.samples.index import read_index
 from evfi.samples.needs import Needs
 from evfi.samples.reader import SampleReader
 from evfi.samples.tails import without_tails
@@ -31,7 +31,7 @@ def test_no_frame_and_no_event_is_on_both_sides(tmp_path: Path, stage: str, reac
     train, tail = without_tails(reader, rows, 0.25)
     assert set().union(*frames_seen(reader, train)) == set(range(BORDER))
     assert set().union(*frames_seen(reader, tail)) == set(range(BORDER, FRAMES))
-    targets = read_index(reader.index)["target"].to_numpy()
+    targets = pd.read_parquet(reader.index)["target"].to_numpy()
     assert targets[train].tolist() == 2 * [*range(reach, BORDER - reach)], "the same share of each recording"
     assert targets[tail].tolist() == 2 * [*range(BORDER + reach, FRAMES - reach)]
 

@@ -4,17 +4,19 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evfi.errors import CheckFailed, InputFileError, UserError
-from evfi.evaluation.protocols import rows_to_measure, setting_name
+from evfi.evaluation.protocols import setting_name
+from evfi.evaluation.rows import RowsToMeasure
 from evfi.io.describe import describe
 from evfi.io.scenes import open_scenes
 from evfi.io.verification import verify_store
 from evfi.models.family import Recipe
 from evfi.models.registry import FAMILIES
 from evfi.provenance import digest_file, digest_folder
-from evfi.samples.index import read_index, write_index
+from evfi.samples.index import write_index
 from evfi.samples.online import OnlineSimulation
 from evfi.samples.options import SamplesOptions, SceneSamplesOptions
 from evfi.samples.reader import SampleReader
@@ -89,7 +91,7 @@ def test_no_event_is_stored(made: Made) -> None:
 def test_scenes_to_train_on_give_drawn_samples_of_all_skips_and_the_index_is_the_same_again(
     made: Made, tmp_path: Path
 ) -> None:
-    table = read_index(made.train)
+    table = pd.read_parquet(made.train)
     train = table[table["split"] == "train"]
     assert 3 * 4 <= len(train) <= 3 * 6
     assert set(train["skip"]) <= set(SceneSamplesOptions().train_skips)
@@ -104,17 +106,16 @@ def test_scenes_to_train_on_give_drawn_samples_of_all_skips_and_the_index_is_the
 
 
 def test_scenes_to_test_on_are_two_protocols_clean_and_noisy_with_every_target_once(made: Made) -> None:
-    rows = rows_to_measure(read_index(made.test))
-    counts = rows.groupby(["dataset", "skip"]).size()
+    rows = RowsToMeasure(made.test)
+    counts = rows.outline().groupby(["dataset", "skip"], observed=True).size()
     for dataset in ("scenes_clean", "scenes_noisy"):
         assert counts[dataset].to_dict() == {1: 2 * 8, 3: 2 * 12, 7: 2 * 14, 15: 2 * 15}
     assert setting_name("scenes_clean", "skip", 7).endswith("(scenes_clean_skip7)")
-    pairs = rows[rows["skip"] == 15]["target_name"]
-    assert set(pairs) == {f"frame+{number}" for number in range(1, 16)}
+    assert {row.target_name for row in rows if row.skip == 15} == {f"frame+{number}" for number in range(1, 16)}
 
 
 def test_a_test_samples_events_are_those_of_the_whole_scene_and_the_noisy_sensor_has_more(made: Made) -> None:
-    reader, table = SampleReader(made.test), read_index(made.test)
+    reader, table = SampleReader(made.test), pd.read_parquet(made.test)
     wide, narrow = (np.flatnonzero((table["dataset"] == "scenes_clean") & (table["skip"] == skip)) for skip in (15, 3))
     whole = reader.at(int(wide[0])).events
     sample = reader.at(int(narrow[0]))
@@ -165,7 +166,7 @@ def test_a_training_takes_batches_of_scenes_whatever_the_workers(made: Made) -> 
 
 
 def test_a_sensor_that_the_store_does_not_know_is_refused(made: Made) -> None:
-    table = read_index(made.test)
+    table = pd.read_parquet(made.test)
     row = next(table.assign(dataset="scenes_foggy").itertuples())
     with pytest.raises(InputFileError, match=r"no sensor for 'scenes_foggy', only for \['scenes_clean"):
         SampleReader(made.test).read(row)

@@ -11,7 +11,6 @@ import torch
 from evfi.errors import EvfiError, UserError
 from evfi.models.family import Recipe
 from evfi.models.registry import FAMILIES
-from evfi.samples.index import read_index
 from evfi.samples.reader import SampleReader
 from evfi.training.data import StageData, evenly
 from evfi.training.options import Runtime
@@ -75,7 +74,7 @@ def test_recordings_of_different_sensors_are_batched_apart_where_no_crop_makes_t
 def test_the_end_of_a_recording_is_validated_on(tmp_path: Path) -> None:
     changes = {"batch_size": 2, "augment": {"crop": 32}, "validation_tail": 0.4}
     data = StageData(index_of(tmp_path, "train", SMALL, WIDE), WEVI, WEVI.stages[0].recipe.overridden(changes))
-    targets = read_index(data.reader.index)["target"].to_numpy()
+    targets = pd.read_parquet(data.reader.index)["target"].to_numpy()
     assert targets[data.training].tolist() == [1, 2, 3, 1, 2, 3]
     assert targets[data.validation].tolist() == [6, 6]
     assert {data.draws.position(draw) for draw in range(20)} == set(data.training.tolist())

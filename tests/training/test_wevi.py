@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from evfi.errors import InputFileError, UserError
 from evfi.models.registry import FAMILIES
 from evfi.models.weights import load_model, load_weights
-from evfi.samples.index import read_index
 from evfi.samples.reader import SampleReader
 from evfi.training.loop import train_stage
 from evfi.training.options import Runtime
@@ -74,7 +74,7 @@ def test_stage_2_leaves_stage_1_as_it_was_and_moves_its_own_weights(correction: 
 def test_training_takes_the_frames_in_the_middle_of_their_neighbours(index: Path) -> None:
     first, second = (SampleReader(index, needs=stage.recipe.needs(WEVI.needs)) for stage in WEVI.stages)
     rows = first.suitable(np.arange(len(first)))
-    tau = read_index(first.index)["tau"].to_numpy()[rows]
+    tau = pd.read_parquet(first.index)["tau"].to_numpy()[rows]
     assert len(rows)
     assert abs(tau - 0.5).max() < 0.02
     assert 0 < len(second.suitable(np.arange(len(second)))) < len(rows), "five frame times are rarer than three"
