@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FIRST := $(VENV)/first-run
 AXE := $(VENV)/axe/package/axe.min.js
 # Snakemake finds `evfi`, and snakefmt finds `shfmt`, by name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -26,6 +27,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11: give PYTHON=/path/to/a/newer/one"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,readers]'
+	@echo "make: a first small run, so that no later one waits for loops to be compiled"
+	@$(BIN)/snakemake --cores 2 --quiet all --configfile config/smoke.yaml --config results_dir=$(FIRST) -- \
+		$(FIRST)/thresholds/baselines/thresholds.json $(FIRST)/evaluation/baselines/evaluation.json \
+		$(FIRST)/convlstm/joint/weights.safetensors
+	@rm -rf $(FIRST)
 	@touch $@
 
 demo: setup ## data, training, measurement and report of the embedded demo

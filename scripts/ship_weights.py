@@ -1,6 +1,6 @@
 """Puts a finished run's weights into the package: half precision, receipt, SHA-256, model card.
 
-    python scripts/ship_weights.py results/open_weights
+    python scripts/ship_weights.py results/open_weights --also results/open_weights_real
 
 Nothing is shipped where half precision costs more than 0.02 dB on the run's own test samples, or where all shipped
 files together would be larger than 12 MB.
@@ -12,6 +12,7 @@ import platform
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="the results of a finished run, such as results/open_weights")
     parser.add_argument("--family", default="timelens")
+    parser.add_argument(
+        "--also", type=Path, nargs="*", default=(), help="results of runs whose figures the card has, too"
+    )
     parser.add_argument("--samples", type=int, default=200, help="test samples that half precision is measured on")
     parser.add_argument("--command", default="snakemake --cores 2 --configfile config/open_weights.yaml")
     parser.add_argument("--hardware", default="", help="in words; default: this machine's processor")
@@ -47,6 +51,7 @@ def main() -> int:
             given.results,
             family_named(given.family),
             given.out,
+            also=given.also,
             samples=given.samples,
             command=given.command,
             hardware=given.hardware or f"{platform.machine()}, {platform.processor() or 'processor unknown'}",
@@ -59,8 +64,17 @@ def main() -> int:
     return 0
 
 
-def shipped(results: Path, family: Family, out: Path, *, samples: int, command: str, hardware: str) -> dict[str, Any]:
-    """Write weights, receipt and card into `out`; returns the receipt.
+def shipped(
+    results: Path,
+    family: Family,
+    out: Path,
+    *,
+    samples: int,
+    command: str,
+    hardware: str,
+    also: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """Write weights, receipt and card into `out`; returns the receipt. `also`: results of runs that only measured.
 
     Raises:
         MissingInputError: the run is not finished.
@@ -93,7 +107,7 @@ def shipped(results: Path, family: Family, out: Path, *, samples: int, command: 
             "stages": stages,
             "command": command,
             "hardware": hardware,
-            "figures": _figures(results),
+            "figures": [figure for run in (results, *also) for figure in _figures(run)],
         },
     )
     receipts = [json.loads(path.read_text()) for path in sorted(out.glob("*.json"))]

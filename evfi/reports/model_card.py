@@ -7,7 +7,7 @@ _TITLE = "# Open weights"
 _LIMITS = (
     "Trained on rendered scenes alone: flat layers with photographs and patterns, simulated events. No real recording "
     "took part.",
-    "Motion beyond some 50 pixels between the boundary frames was hardly seen in training.",
+    "Motion beyond some 80 pixels between the boundary frames was not seen in training.",
     "Thresholds from 0.05 to 0.5 and v2e's noise of a dim scene were trained; hot pixels are left to "
     "`evfi interpolate`, which leaves their events out.",
     "What both boundary frames and the events do not tell (a colour that appears between them, say) is guessed.",
@@ -71,7 +71,11 @@ def _figures(figures: Sequence[Mapping[str, Any]]) -> list[str]:
     methods = list(dict.fromkeys(figure["method"] for figure in figures))
     settings = list(dict.fromkeys((figure["dataset"], figure["skip"]) for figure in figures))
     by_place = {(figure["dataset"], figure["skip"], figure["method"]): figure for figure in figures}
-    lines = ["PSNR in dB (95 % interval) on scenes with held-out photographs:", ""]
+    lines = [
+        "PSNR in dB (95 % interval). scenes_clean and scenes_noisy are rendered scenes with held-out photographs; all "
+        "others have real frames, and simulated events but for recordings of a camera.",
+        "",
+    ]
     lines += [f"| | {' | '.join(methods)} |", f"|{'---|' * (len(methods) + 1)}"]
     for dataset, skip in settings:
         cells = [_cell(by_place.get((dataset, skip, method))) for method in methods]

@@ -108,6 +108,16 @@ def test_the_card_says_data_recipe_licence_time_figures_limits_and_the_command(
     assert "timelens/synthesis" not in card
 
 
+def test_the_card_has_the_figures_of_runs_that_only_measured(script: ModuleType, results: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    row = {**FIGURES, "dataset": "gopro240", "skip": 3, "method": "timelens", "value": 33.5}
+    write_json(tmp_path / "real/metrics.json", {"rows": [row]})
+    script.shipped(
+        results, FAMILY, tmp_path / "weights", samples=2, command="c", hardware="h", also=[tmp_path / "real"]
+    )
+    assert "| gopro240, skip 3 | n/a | 33.50 (29.0 to 31.0) |" in (tmp_path / "weights/README.md").read_text()
+
+
 def test_what_half_precision_spoils_is_not_shipped(
     script: ModuleType, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
