@@ -17,9 +17,8 @@ from evfi.finetuning.verdict import AFTER, BEFORE, Verdict, verdict_of
 from evfi.io.ingest import ingest
 from evfi.io.recording import open_recording
 from evfi.io.stores import is_store
-from evfi.models.family import Family, Recipe, Stage
+from evfi.models.family import Family, ModelOptions, Recipe, Stage
 from evfi.models.weights import described, load_weights
-from evfi.options import Options
 from evfi.provenance import digest_file, write_json
 from evfi.samples.index import write_index
 from evfi.samples.options import SamplesOptions
@@ -49,7 +48,7 @@ class _Start:
 
     path: Path
     family: Family
-    options: Options
+    options: ModelOptions
 
 
 def finetune(

@@ -16,6 +16,7 @@ from evfi.inference.windows import Times, Window, windows_at
 from evfi.io.recording import FrameStream, Recording
 from evfi.models.registry import family_named
 from evfi.models.shipped import shipped_weights
+from evfi.samples.flow_frame import FlowFrames
 from evfi.samples.needs import SampleTimes
 from evfi.samples.sample import Image, Sample, as_rgb
 from evfi.types import Events
@@ -125,6 +126,7 @@ class FrameInserter:
         self._judge = judge
         self._stream = frames_of(recording)
         self._kept: dict[int, Image] = {}
+        self._flow_frames = FlowFrames()
         self._silent: set[int] = set()
         self._removed: dict[int, tuple[int, int]] = {}
         self._exposure_changes: set[int] = set()
@@ -208,7 +210,9 @@ class FrameInserter:
         after_us = int(self._stream.t_us[gap.after]) if gap.after >= 0 else None
         outer_window = SampleTimes(t0_us, t1_us, gap.t_us, before_us, after_us).outer_window
         outer_events = self._cleaner.take(*outer_window).events if self._predictor.needs.outer_events else None
+        wants_flow_frame = self._predictor.needs.flow_frame
         for window in windows:
+            tau = SampleTimes(t0_us, t1_us, window.t_us, None, None).tau
             yield Sample(
                 sample_id=f"{self._recording.path.name}/{window.t_us}",
                 sequence=self._recording.path.name,
@@ -224,6 +228,7 @@ class FrameInserter:
                 before_us=before_us,
                 after_us=after_us,
                 outer_events=outer_events,
+                flow_frame=self._flow_frames(frame0, frame1, tau) if wants_flow_frame else None,
             )
 
     def _taken(self, gap: Window, t0_us: int, t1_us: int) -> Taken:

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from evfi.errors import InputFileError, UserError
 from evfi.inference.quantise import averaged_channels, is_gray_sample
-from evfi.models.family import Family
+from evfi.models.family import Family, ModelOptions
 from evfi.models.weights import LoadedModel, load_model
 from evfi.nn.device import device_named
 from evfi.nn.hourglass import limit_memory
 from evfi.nn.precision import autocast, precision_note
-from evfi.options import Options, Precision
+from evfi.options import Precision
 from evfi.samples.needs import TAU_TOLERANCE, Needs
 from evfi.samples.sample import Sample
 
@@ -78,7 +78,7 @@ class Predictor:
     @property
     def needs(self) -> Needs:
         """What its samples must bring beside boundary frames and events."""
-        return self._loaded.family.needs
+        return self._loaded.family.needs_of(self._loaded.options)
 
     @property
     def intermediates(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class Predictor:
         return self._loaded.family.intermediates
 
     @property
-    def options(self) -> Options:
+    def options(self) -> ModelOptions:
         """The model's options."""
         return self._loaded.options
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evfi.samples.sample import Image, Sample
+from evfi.samples.sample import Image, Sample, is_gray
 
 FloatImage = NDArray[np.floating[Any]]
 _SATURATED = 255
@@ -24,11 +24,6 @@ def as_float(image: Image) -> NDArray[np.float32]:
 def saturated_share(image: Image) -> float:
     """Which part of an image's pixels, 0 to 1, has no headroom left in any channel; (H, W) or (H, W, 3)."""
     return float(((image if image.ndim == 2 else image.min(axis=2)) == _SATURATED).mean())
-
-
-def is_gray(image: Image) -> bool:
-    """Whether an (H, W, 3) image holds one gray channel three times."""
-    return bool((image[..., 0] == image[..., 1]).all() and (image[..., 0] == image[..., 2]).all())
 
 
 def is_gray_sample(sample: Sample) -> bool:

@@ -122,6 +122,14 @@ class Recipe(Options):
         return self.steps if self.steps is not None else -(-self.epochs * samples // self.batch_size)
 
 
+class ModelOptions(Options):
+    """How a model of a family is built. A family with options of its own extends it."""
+
+    def needs(self, family: Needs) -> Needs:
+        """What such a model needs of a sample, from what the family declares for all."""
+        return family
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One training step of a family.
@@ -177,7 +185,7 @@ class Family:
     name: str
     label: str
     implementation: str
-    model_options: type[Options]
+    model_options: type[ModelOptions]
     stages: tuple[Stage, ...]
     inference_options: frozenset[str] = frozenset()
     needs: Needs = field(default_factory=Needs)
@@ -231,9 +239,13 @@ class Family:
         found.update(dict.fromkeys(self.stage(stage).trains))
         return tuple(found)
 
-    def options(self, **options: Any) -> Options:
+    def options(self, **options: Any) -> ModelOptions:
         """Model options of this family, validated."""
         return self.model_options.model_validate(options)
+
+    def needs_of(self, options: ModelOptions | None) -> Needs:
+        """What a model with these options needs of a sample; without any, what the family declares."""
+        return self.needs if options is None else options.needs(self.needs)
 
     @property
     def all_needs(self) -> tuple[Needs, ...]:

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.io.atomic import writing
-from evfi.models.family import Family
+from evfi.models.family import Family, ModelOptions
 from evfi.models.registry import family_named
-from evfi.options import Options
 from evfi.provenance import canonical_json
 
 SCHEMA = "evfi.weights"
@@ -30,7 +29,7 @@ class LoadedModel:
     """A complete model ready to predict: in evaluation mode, without gradients."""
 
     family: Family
-    options: Options
+    options: ModelOptions
     model: nn.Module
     meta: Mapping[str, Any]
 
@@ -50,7 +49,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], meta: Mapping[str, Any
         save_file(tensors, partial, metadata={_METADATA_KEY: text})
 
 
-def model_meta(family: Family, stage: str, options: Options) -> dict[str, Any]:
+def model_meta(family: Family, stage: str, options: ModelOptions) -> dict[str, Any]:
     """What a weights file must say for `load_model` to rebuild the model."""
     return {"family": family.name, "stage": stage, "model": options.model_dump(mode="json")}
 
@@ -105,7 +104,7 @@ def load_model(path: Path, **changes: Any) -> LoadedModel:
     return LoadedModel(family=family, options=options, model=model.eval().requires_grad_(False), meta=meta)
 
 
-def described(path: Path, meta: Mapping[str, Any]) -> tuple[Family, Options]:
+def described(path: Path, meta: Mapping[str, Any]) -> tuple[Family, ModelOptions]:
     """Family and model options that a file's metadata names.
 
     Raises:
@@ -119,7 +118,7 @@ def described(path: Path, meta: Mapping[str, Any]) -> tuple[Family, Options]:
         raise InputFileError(f"{path} describes a model that this evfi does not know ({reason})") from error
 
 
-def check_same_model(path: Path, meta: Mapping[str, Any], family: Family, options: Options) -> None:
+def check_same_model(path: Path, meta: Mapping[str, Any], family: Family, options: ModelOptions) -> None:
     """Refuse weights of another family, or of the same with other options (inference options may differ).
 
     Raises:
@@ -129,10 +128,11 @@ def check_same_model(path: Path, meta: Mapping[str, Any], family: Family, option
     if found.name != family.name:
         raise InputFileError(f"{path} holds weights of the family {found.name}, expected {family.name}")
     ours, theirs = options.model_dump(mode="json"), found_options.model_dump(mode="json")
-    for name in sorted(set(ours) - family.inference_options):
-        if ours[name] != theirs[name]:
+    for name in sorted({*ours, *theirs} - family.inference_options):
+        own, other = ours.get(name, "off"), theirs.get(name, "off")
+        if own != other:
             raise InputFileError(
-                f"{path} was trained with {name} {theirs[name]}, this run has {name} {ours[name]}: "
+                f"{path} was trained with {name} {other}, this run has {name} {own}: "
                 "train its stage again, or set the option back"
             )
 

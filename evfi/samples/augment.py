@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from evfi.errors import UserError
 from evfi.representation import transforms
 from evfi.samples.options import AugmentOptions
-from evfi.samples.sample import Flow, Image, Sample
+from evfi.samples.sample import Flow, Sample
 from evfi.types import Events
 
 _LEFTWARDS, _UPWARDS = np.array([-1, 1], np.float32), np.array([1, -1], np.float32)
@@ -112,7 +112,7 @@ def _changed(
 ) -> Sample:
     """A copy with all images, events and flows changed; a flow is moved like an image, then its `vectors` turned."""
 
-    def optional(frame: Image | None) -> Image | None:
+    def optional(frame: NDArray[Any] | None) -> NDArray[Any] | None:
         return None if frame is None else image(frame)
 
     def optional_flow(flow: Flow | None) -> Flow | None:
@@ -130,6 +130,7 @@ def _changed(
         flow0=optional_flow(sample.flow0),
         flow1=optional_flow(sample.flow1),
         neighbours=None,
+        flow_frame=optional(sample.flow_frame),
     )
 
 

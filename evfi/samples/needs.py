@@ -23,6 +23,11 @@ class SampleTimes:
     after_us: int | None
 
     @property
+    def tau(self) -> float:
+        """Where the target lies between the boundary frames, in (0, 1)."""
+        return (self.t_us - self.t0_us) / (self.t1_us - self.t0_us)
+
+    @property
     def outer_window(self) -> tuple[int, int]:
         """From the context frame before to the one after; where there is none, the boundary frame."""
         return (
@@ -41,6 +46,7 @@ class Needs:
         outer_events: it looks at all events between the context frames.
         flows_to_target: optical flow from the boundary frames to the target; only training may ask for it.
         flows_between: optical flow between the boundary frames, and from them to the context frames.
+        flow_frame: it looks at the frame that flow of the boundary frames predicts.
         events: it looks at the events between the boundary frames; a family that does not takes ordinary video.
     """
 
@@ -50,6 +56,7 @@ class Needs:
     flows_to_target: bool = False
     flows_between: bool = False
     events: bool = True
+    flow_frame: bool = False
 
     def with_context(self, context: Context) -> Self:
         """The same demands with other context frames."""
@@ -83,9 +90,8 @@ class Needs:
     def shortfall(self, times: SampleTimes) -> str:
         """Why a sample at these times does not meet the needs, in words; "" where it does."""
         gap = times.t1_us - times.t0_us
-        tau = (times.t_us - times.t0_us) / gap
-        if self.middle_only and abs(tau - 0.5) > TAU_TOLERANCE:
-            return f"tau {tau:.3f}, needs 0.5"
+        if self.middle_only and abs(times.tau - 0.5) > TAU_TOLERANCE:
+            return f"tau {times.tau:.3f}, needs 0.5"
         if self.context == "none":
             return ""
         if times.before_us is None or times.after_us is None:

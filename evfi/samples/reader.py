@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evfi.flow.providers import provider_of
 from evfi.samples.cache import BoundedCache
+from evfi.samples.flow_frame import FlowFrames
 from evfi.samples.flow_store import FlowKey, StoredFlows, stored_flows
 from evfi.samples.needs import TAU_TOLERANCE, Needs, SampleTimes
 from evfi.samples.online import OnlineSimulation
@@ -56,6 +57,7 @@ class SampleReader:
         self._cache = BoundedCache(cache_bytes)
         self._stores = BoundedCache(open_stores)
         self._stored = stored
+        self._flow_frames = FlowFrames()
         self.flow_provider = self._flows.provider if self._flows is not None else provider_of().name
 
     def __getstate__(self) -> dict[str, Any]:
@@ -65,6 +67,7 @@ class SampleReader:
             "rows": self.rows,
             "_stored": self._stored,
             "flow_provider": self.flow_provider,
+            "_flow_frames": FlowFrames(),
             "_cache": BoundedCache(self._cache.limit),
             "_stores": BoundedCache(self._stores.limit),
         }
@@ -93,11 +96,12 @@ class SampleReader:
         # Flows of a sample that its family cannot use were never computed.
         wanted = [] if self.needs.shortfall(times) else self._flow_pairs(source, row)
         flows = {each: self._flow(source, row, *each) for each in wanted}
+        frame0, frame1 = (source.frame(number) for number in pair)
         return Sample(
             sample_id=str(row.sample_id),
             sequence=str(row.sequence),
-            frame0=source.frame(pair[0]),
-            frame1=source.frame(pair[1]),
+            frame0=frame0,
+            frame1=frame1,
             target=target,
             events=source.events(times.t0_us, times.t1_us),
             t0_us=times.t0_us,
@@ -111,6 +115,7 @@ class SampleReader:
             flow0=flows.get((pair[0], int(row.target))),
             flow1=flows.get((pair[1], int(row.target))),
             neighbours=_neighbours(flows, pair, (before, after)) if pair in flows else None,
+            flow_frame=self._flow_frames(frame0, frame1, times.tau) if self.needs.flow_frame else None,
         )
 
     @cached_property

@@ -11,6 +11,7 @@ from evfi.types import Events, SensorSize
 
 Image = NDArray[np.uint8]
 Flow = NDArray[np.float32]
+FloatImage = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,7 +34,8 @@ class Sample:
     `after_us` their times, None where there is none or the family does not need them. The same holds for
     `outer_events`, which lie in `outer_window`, and for `flow0` and `flow1`, which only a training sample has: float32
     (H, W, 2), the forward flows (dx, dy) in pixels from the boundary frames to the target. `neighbours` are flows among
-    the frames without the target, where they were computed before.
+    the frames without the target, where they were computed before. `flow_frame` is the frame that flow of the boundary
+    frames predicts, float32 (H, W, 3) in [0, 1], where the family asks for it.
     """
 
     sample_id: str
@@ -53,6 +55,7 @@ class Sample:
     flow0: Flow | None = None
     flow1: Flow | None = None
     neighbours: NeighbourFlows | None = None
+    flow_frame: FloatImage | None = None
 
     def __post_init__(self) -> None:
         if not self.t0_us < self.t_us < self.t1_us:
@@ -72,7 +75,7 @@ class Sample:
     @property
     def tau(self) -> float:
         """Where the target lies between the boundary frames, in (0, 1)."""
-        return (self.t_us - self.t0_us) / (self.t1_us - self.t0_us)
+        return self.times.tau
 
     @property
     def outer_window(self) -> tuple[int, int]:
@@ -86,6 +89,11 @@ class Sample:
     @property
     def sensor_size(self) -> SensorSize:
         return self.events.sensor_size
+
+
+def is_gray(image: Image) -> bool:
+    """Whether an (H, W, 3) image holds one gray channel three times."""
+    return bool((image[..., 0] == image[..., 1]).all() and (image[..., 0] == image[..., 2]).all())
 
 
 def as_rgb(image: Image) -> Image:

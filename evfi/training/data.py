@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from evfi.errors import EvfiError, UserError
 from evfi.models.batch import Batch
-from evfi.models.family import Family, Recipe
+from evfi.models.family import Family, ModelOptions, Recipe
 from evfi.samples.augment import augment
 from evfi.samples.online import OnlineSimulation
 from evfi.samples.reader import SampleReader
@@ -80,9 +80,9 @@ class StageData:
         UserError: it has no training rows, or none that the family can use.
     """
 
-    def __init__(self, index: Path, family: Family, recipe: Recipe) -> None:
+    def __init__(self, index: Path, family: Family, recipe: Recipe, options: ModelOptions | None = None) -> None:
         self.family, self.recipe = family, recipe
-        self.reader = SampleReader(index, needs=recipe.needs(family.needs))
+        self.reader = SampleReader(index, needs=recipe.needs(family.needs_of(options)))
         train = self._of_split("train")
         if recipe.datasets and not len(train):
             raise UserError(

@@ -8,9 +8,8 @@ from typing import Any
 from torch import nn
 
 from evfi.io.stores import receipt_path
-from evfi.models.family import Family, Recipe, Stage
+from evfi.models.family import Family, ModelOptions, Recipe, Stage
 from evfi.models.weights import model_meta, save_weights
-from evfi.options import Options
 from evfi.provenance import digest_file, write_json
 from evfi.samples.flow_store import flows_beside
 from evfi.samples.needs import Needs
@@ -20,7 +19,7 @@ WEIGHTS, RUN, JOURNAL, PICTURES = "weights.safetensors", "run.json", "metrics.js
 
 
 def run_facts(
-    family: Family, stage: Stage, options: Options, recipe: Recipe, inputs: Mapping[str, Any], **more: Any
+    family: Family, stage: Stage, options: ModelOptions, recipe: Recipe, inputs: Mapping[str, Any], **more: Any
 ) -> dict[str, Any]:
     """What run.json says before training: everything that decides the result, nothing that changes between runs."""
     return {
@@ -54,7 +53,13 @@ def input_digests(index: Path, starts: Mapping[str, Path], recipe: Recipe) -> di
 
 
 def export(
-    folder: Path, state_dir: Path, family: Family, stage: Stage, options: Options, model: nn.Module, run: dict[str, Any]
+    folder: Path,
+    state_dir: Path,
+    family: Family,
+    stage: Stage,
+    options: ModelOptions,
+    model: nn.Module,
+    run: dict[str, Any],
 ) -> dict[str, Any]:
     """Write the stage's output folder; returns run.json's content."""
     folder.mkdir(parents=True)

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evfi.models.family import Family, Recipe, Stage
-from evfi.options import Options
+from evfi.models.family import Family, ModelOptions, Recipe, Stage
 from evfi.provenance import canonical_json, digest_bytes
 from evfi.simulation.torchscript import upsampler_digest
 from evfi.training.export import input_digests
@@ -14,7 +13,7 @@ from evfi.versions import ALGO_VERSIONS
 
 
 def stage_fingerprint(
-    family: Family, stage: Stage, options: Options, recipe: Recipe, index: Path, starts: Mapping[str, Path]
+    family: Family, stage: Stage, options: ModelOptions, recipe: Recipe, index: Path, starts: Mapping[str, Path]
 ) -> str:
     """SHA-256 over recipe, model options, the index with its stores' receipts, starting weights and algorithm versions.
 

@@ -17,10 +17,9 @@ from evfi.errors import CheckFailed
 from evfi.io.atomic import locked, writing
 from evfi.io.images import write_png
 from evfi.models.batch import Batch
-from evfi.models.family import Family, Recipe, Stage
+from evfi.models.family import Family, ModelOptions, Recipe, Stage
 from evfi.models.implementation import StageLoss
 from evfi.nn.precision import autocast, intra_op_threads
-from evfi.options import Options
 from evfi.progress import tracked
 from evfi.provenance import write_stamp
 from evfi.training.ahead import with_beforehand
@@ -42,7 +41,7 @@ def train_stage(
     *,
     index: Path,
     starts: Mapping[str, Path],
-    model_options: Options,
+    model_options: ModelOptions,
     recipe: Recipe,
     runtime: Runtime,
     state_dir: Path,

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from evfi.errors import UserError
-from evfi.models.family import Family, Stage
+from evfi.models.family import Family, ModelOptions, Stage
 from evfi.models.weights import check_same_model, fill, load_weights
-from evfi.options import Options
 from evfi.provenance import item_seed
 
 
-def model_at_start(family: Family, stage: Stage, options: Options, starts: Mapping[str, Path], seed: int) -> nn.Module:
+def model_at_start(
+    family: Family, stage: Stage, options: ModelOptions, starts: Mapping[str, Path], seed: int
+) -> nn.Module:
     """The whole model of a family as the stage finds it; only the stage's own modules take gradients and are
     in training mode.
 

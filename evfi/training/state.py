@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from evfi.models.family import Family, Recipe, Stage
+from evfi.models.family import Family, ModelOptions, Recipe, Stage
 from evfi.models.implementation import StageObjective
 from evfi.nn.device import device_named
 from evfi.nn.precision import precision_note
-from evfi.options import Options
 from evfi.training.average import Average
 from evfi.training.checkpoint import CheckpointFolder
 from evfi.training.data import StageData
@@ -110,7 +109,7 @@ def begun(
     *,
     index: Path,
     starts: Mapping[str, Path],
-    model_options: Options,
+    model_options: ModelOptions,
     recipe: Recipe,
     runtime: Runtime,
     ranks: Ranks,
@@ -119,7 +118,7 @@ def begun(
 ) -> Training:
     """Everything in place, at step 0 or at the newest checkpoint (arguments and errors as those of `train_stage`)."""
     device = device_named(runtime.device)
-    data = StageData(index, family, recipe)
+    data = StageData(index, family, recipe, model_options)
     model = model_at_start(family, stage, model_options, starts, recipe.seed).to(device)
     model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     check_ranks(ranks.count, recipe.batch_size, model, stage.trains, runtime.device)

@@ -1,14 +1,13 @@
 """The four methods without learning, against plain NumPy."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evfi.evaluation.baselines import Baselines, FlowBaseline, blend, copy, event_integration
+from evfi.evaluation.baselines import Baselines, blend, copy, event_integration
 from evfi.evaluation.event_consistency import fit_contrasts
 from evfi.evaluation.metrics import psnr_float
 from evfi.evaluation.options import EvaluationOptions, EventConsistencyOptions
@@ -67,34 +66,6 @@ def test_event_integration_falls_back_to_the_left_frame_and_says_so(make_sample:
     answer = event_integration(sample, OPTIONS)
     np.testing.assert_array_equal(answer.frame, copy(sample).frame)
     assert answer.note.startswith("left frame, contrasts not identifiable:")
-
-
-def test_flow_beats_blend_on_a_real_moving_scene(real_data: Path) -> None:
-    left, target, right = (
-        read_image(real_data / "gopro240" / f"{number:06d}.png")[200:440, 300:620] for number in (1, 5, 9)
-    )
-    sample = Sample("g", "g", left, right, target, Events.empty(SensorSize(height=240, width=320)), 0, 8, 4)
-    assert psnr_float(FlowBaseline()(sample).frame, target) > psnr_float(blend(sample).frame, target) + 3
-
-
-def test_flow_of_a_gray_scene_is_the_same_from_one_channel_or_three(real_data: Path) -> None:
-    from evfi.flow.dis import DisFlow
-    from evfi.flow.interpolate import interpolate_pair
-
-    sample = real_sample(real_data, gray=True)
-    flow = DisFlow()
-    flows = flow(sample.frame0, sample.frame1), flow(sample.frame1, sample.frame0)
-    expected = interpolate_pair(sample.frame0, sample.frame1, *flows, [sample.tau])[0] / 255
-    np.testing.assert_allclose(FlowBaseline()(sample).frame, expected, atol=1e-5)
-
-
-def test_flow_keeps_no_flow_of_another_pair(real_data: Path) -> None:
-    sample = real_sample(real_data)
-    turned = replace(sample, frame0=sample.frame1, frame1=sample.frame0)
-    flow = FlowBaseline()
-    first = flow(sample).frame
-    np.testing.assert_array_equal(flow(turned).frame, FlowBaseline()(turned).frame)
-    np.testing.assert_array_equal(flow(sample).frame, first)
 
 
 def test_answers_stand_in_the_order_of_the_options(make_sample: MakeSample) -> None:

@@ -11,12 +11,12 @@ from evfi.errors import InputFileError, MissingInputError, UserError
 from evfi.inference.cleaning import Cleaning
 from evfi.inference.interpolate import FrameInserter, interpolate, interpolated_frames
 from evfi.inference.predictor import Predictor, load_predictor
-from evfi.inference.quantise import is_gray, quantised
+from evfi.inference.quantise import quantised
 from evfi.inference.windows import times_of_factor
 from evfi.io.recording import Recording
 from evfi.models.registry import family_named
 from evfi.models.weights import load_model, model_meta, save_weights
-from evfi.samples.sample import Sample, as_rgb
+from evfi.samples.sample import Sample, as_rgb, is_gray
 from evfi.types import Events, SensorSize
 
 

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt
 from pydantic import Field, model_validator
 
-from evfi.models.family import Family, Recipe, Stage
-from evfi.options import Options
+from evfi.models.family import Family, ModelOptions, Recipe, Stage
 from evfi.samples.needs import Needs
 from evfi.samples.options import AugmentOptions
 
@@ -14,7 +13,7 @@ _SOURCE = "implementation tomo-oga/ConvLSTM-Frame-Interpolation at 51a967b (the 
 FrameScheme = Literal["stride2", "tight", "tight_first", "tight_centred", "tight_last"]
 
 
-class ConvLSTMOptions(Options):
+class ConvLSTMOptions(ModelOptions):
     """How the network is built."""
 
     in_frames: Literal[4] = Field(default=4, description="the pair and one context frame on each side")

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from evfi.models.batch import Batch
@@ -20,7 +22,8 @@ class Inputs(Batch):
     """Tensors of one sample, or of a batch (then with a first dimension b).
 
     Frames are RGB in [0, 1]. Grids hold signed event counts, not normalised: of the events before the target, of the
-    same events played backwards (from the target to frame0), and of those after it.
+    same events played backwards (from the target to frame0), and of those after it. `flow_frame` is what optical flow
+    of the boundary frames predicts, where attention has it as a candidate.
     """
 
     frame0: Float[Tensor, "*b 3 h w"]
@@ -30,6 +33,7 @@ class Inputs(Batch):
     voxel_tau_to_1: Float[Tensor, "*b 5 h w"]
     tau: Float[Tensor, "*b"]
     target: Float[Tensor, "*b 3 h w"] | None
+    flow_frame: Float[Tensor, "*b 3 h w"] | None = None
 
 
 def prepare(sample: Sample) -> Inputs:
@@ -44,6 +48,7 @@ def prepare(sample: Sample) -> Inputs:
         voxel_tau_to_1=torch.from_numpy(after),
         tau=torch.tensor(sample.tau, dtype=torch.float32),
         target=None if sample.target is None else _frame(sample.target),
+        flow_frame=None if sample.flow_frame is None else _planes(sample.flow_frame),
     )
 
 
@@ -53,4 +58,8 @@ def collate(inputs: Sequence[Inputs]) -> Inputs:
 
 
 def _frame(image: Image) -> Float[Tensor, "3 h w"]:
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
+    return _planes(image).float() / 255
+
+
+def _planes(image: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))

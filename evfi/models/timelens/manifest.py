@@ -7,14 +7,14 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge, MultipleOf
 from pydantic import Field, model_validator
 
-from evfi.models.family import Family, Published, Recipe, Stage, is_unused
-from evfi.options import Options
+from evfi.models.family import Family, ModelOptions, Published, Recipe, Stage, is_unused
+from evfi.samples.needs import Needs
 from evfi.samples.options import AugmentOptions
 
 _PAPER = "Tulyakov et al., TimeLens, CVPR 2021 (training details)"
 
 
-class TimeLensOptions(Options):
+class TimeLensOptions(ModelOptions):
     """How a TimeLens model is built."""
 
     base_width: Annotated[int, Ge(4), MultipleOf(4)] = Field(
@@ -25,6 +25,16 @@ class TimeLensOptions(Options):
         description="released_fast exchanges the two refined frames before attention, as the published inference "
         "script does; training always runs 'forward'",
     )
+    flow_candidate: bool = Field(
+        default=False,
+        exclude_if=is_unused,
+        description="attention chooses among four candidates: the fourth, which the paper does not have, is what DIS "
+        "flow of the boundary frames alone predicts",
+    )
+
+    def needs(self, family: Needs) -> Needs:
+        """The fourth candidate where it is wanted."""
+        return replace(family, flow_frame=self.flow_candidate)
 
 
 class TimeLensRecipe(Recipe):

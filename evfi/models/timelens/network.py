@@ -6,11 +6,13 @@ specs/timelens.md. Nothing is clamped here.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from evfi.errors import UserError
 from evfi.models.timelens.inputs import BINS, Inputs
 from evfi.models.timelens.manifest import TimeLensOptions
 from evfi.nn.hourglass import Hourglass
@@ -42,9 +44,12 @@ class Refinement:
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """The weighted sum of three candidates; weights add up to 1, in the order refined0, refined1, synthesised."""
+    """The weighted sum of three candidates; weights add up to 1, in the order refined0, refined1, synthesised.
 
-    weights: Float[Tensor, "b 3 h w"]
+    With the option `flow_candidate` a fourth follows: the frame of the boundary frames' optical flow.
+    """
+
+    weights: Float[Tensor, "b candidates h w"]
     frame: Image
 
 
@@ -68,7 +73,8 @@ class TimeLens(nn.Module):
         self.synthesis = Hourglass(2 * BINS + 2 * 3, 3, width)
         self.warp = Hourglass(BINS, 2, width)
         self.refinement = Hourglass(3 * 3, 2 * 2, width)
-        self.attention = Hourglass(2 * 2 + 3 * 3 + 1, 3, width)
+        candidates = 4 if options.flow_candidate else 3
+        self.attention = Hourglass(2 * 2 + 3 * candidates + 1, candidates, width)
 
     def forward(self, inputs: Inputs) -> Outputs:
         """The frame at tau with all its intermediates, in the variant of the options."""
@@ -120,17 +126,20 @@ class TimeLens(nn.Module):
         *,
         exchange: bool = False,
     ) -> Attention:
-        """The three candidates blended pixel by pixel; `exchange` swaps the refined frames ("released_fast")."""
+        """The candidates blended pixel by pixel; `exchange` swaps the refined frames ("released_fast")."""
         refined0, refined1 = refinement.refined0.image, refinement.refined1.image
         if exchange:
             refined0, refined1 = refined1, refined0
         tau = inputs.tau.view(-1, 1, 1, 1).expand(-1, 1, *synthesised.shape[-2:])
         flow0, flow1 = _exchanged(warping.flow0), _exchanged(warping.flow1)
-        logits = self.attention(torch.cat((flow1, refined1, flow0, refined0, synthesised, tau), dim=1))
-        weights = logits.softmax(dim=1)
-        weight0, weight1, weight_synthesised = weights.split(1, dim=1)
-        frame = weight0 * refined0 + weight1 * refined1 + weight_synthesised * synthesised
-        return Attention(weights=weights, frame=frame)
+        seen, candidates = (flow1, refined1, flow0, refined0, synthesised, tau), (refined0, refined1, synthesised)
+        if self.options.flow_candidate:
+            if inputs.flow_frame is None:
+                raise UserError("attention has the frame of optical flow as a candidate; these samples have none")
+            seen, candidates = (*seen, inputs.flow_frame), (*candidates, inputs.flow_frame)
+        weights = self.attention(torch.cat(seen, dim=1)).softmax(dim=1)
+        weighted = [weight * image for weight, image in zip(weights.split(1, dim=1), candidates, strict=True)]
+        return Attention(weights=weights, frame=reduce(torch.add, weighted))
 
 
 def build(options: TimeLensOptions) -> TimeLens:

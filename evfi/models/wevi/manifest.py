@@ -6,15 +6,14 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, MultipleOf
 from pydantic import Field
 
-from evfi.models.family import Family, Published, Recipe, Stage
-from evfi.options import Options
+from evfi.models.family import Family, ModelOptions, Published, Recipe, Stage
 from evfi.samples.needs import Needs
 from evfi.samples.options import AugmentOptions
 
 _SOURCE = "released code of Yu et al., ICCV 2021 (commit 0282dc6): configs of both stages"
 
 
-class WeviOptions(Options):
+class WeviOptions(ModelOptions):
     """How a WEVI model is built."""
 
     base_channels: Annotated[int, Ge(8), MultipleOf(8)] = Field(
