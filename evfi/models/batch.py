@@ -37,13 +37,14 @@ class Batch:
 
     def to(self, device: torch.device) -> Self:
         """The same tensors on a device."""
-        return self._changed(lambda tensor: tensor.to(device, non_blocking=True))
+        return self.changed(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Self:
         """The same tensors in page-locked memory (called by torch's loader)."""
-        return self._changed(lambda tensor: tensor.pin_memory())
+        return self.changed(lambda tensor: tensor.pin_memory())
 
-    def _changed(self, change: Callable[[Tensor], Tensor]) -> Self:
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """Every tensor changed."""
         columns: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)

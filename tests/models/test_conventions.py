@@ -83,7 +83,7 @@ def inputs(sample: Sample) -> dict[str, Tensor]:
 def answer(sample: Sample) -> Tensor:
     """The network's frame; its warp computes positions in float32, by contract."""
     batch = TIMELENS.collate([TIMELENS.prepare(sample)])
-    doubled = type(batch)(*(getattr(batch, field.name).double() for field in fields(batch)))
+    doubled = batch.changed(lambda tensor: tensor.double())
     return scaled_model()(doubled).attention.frame
 
 
@@ -104,7 +104,7 @@ def test_so_it_does_in_the_variant_of_the_released_script(
     state: dict[str, Tensor], inputs: dict[str, Tensor], sample: Sample
 ) -> None:
     batch = TIMELENS.collate([TIMELENS.prepare(sample)])
-    doubled = type(batch)(*(getattr(batch, field.name).double() for field in fields(batch)))
+    doubled = batch.changed(lambda tensor: tensor.double())
     found = scaled_model("released_fast")(doubled).attention.frame
     assert difference(timelens(state, inputs, Conventions(variant="released_fast")), found) < TOLERANCE
 

@@ -185,7 +185,7 @@ def test_the_network_does_not_clamp(model: TimeLens, inputs: Inputs) -> None:
 
 def test_each_sample_of_a_batch_has_its_own_tau(model: TimeLens, inputs: Inputs) -> None:
     pair = Inputs.stacked([inputs, replace(inputs, tau=torch.tensor([0.75]))])
-    pair = pair._changed(lambda tensor: tensor.flatten(0, 1))
+    pair = pair.changed(lambda tensor: tensor.flatten(0, 1))
     model.attention = spy = Spy(torch.zeros(2, 3, 32, 32))  # pyright: ignore[reportAttributeAccessIssue]
     model(pair)
     assert [float(image[13, 16, 16]) for image in spy.seen.detach()] == [0.25, 0.75]
@@ -225,7 +225,7 @@ def test_prepare_takes_views_with_negative_strides(sample: Sample) -> None:
 
 
 def test_a_batch_of_two_sizes_is_refused(sample: Sample, inputs: Inputs) -> None:
-    other = inputs._changed(lambda tensor: tensor[0])
+    other = inputs.changed(lambda tensor: tensor[0])
     with pytest.raises(UserError, match="share one size"):
         TIMELENS.collate([prepare(sample), other])
 
