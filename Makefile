@@ -28,9 +28,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,readers]'
 	@echo "make: a first small run, so that no later one waits for loops to be compiled"
-	@$(BIN)/snakemake --cores 2 --quiet all --configfile config/smoke.yaml --config results_dir=$(FIRST) -- \
+	@$(BIN)/python scripts/run_snakemake.py --cores 2 --configfile config/smoke.yaml --config results_dir=$(FIRST) -- \
 		$(FIRST)/thresholds/baselines/thresholds.json $(FIRST)/evaluation/baselines/evaluation.json \
-		$(FIRST)/convlstm/joint/weights.safetensors
+		$(FIRST)/timelens/synthesis/weights.safetensors >$(FIRST).log 2>&1 || { cat $(FIRST).log; exit 2; }
 	@rm -rf $(FIRST)
 	@touch $@
 
