@@ -7,6 +7,7 @@ _TITLE = "# Open weights"
 _LIMITS = (
     "Trained on rendered scenes alone: flat layers with photographs and patterns, simulated events. No real recording "
     "took part.",
+    "Where the frames alone say enough (a large picture, a moving camera: gopro240), plain optical flow is better.",
     "Motion beyond some 80 pixels between the boundary frames was not seen in training.",
     "Thresholds from 0.05 to 0.5 and v2e's noise of a dim scene were trained; hot pixels are left to "
     "`evfi interpolate`, which leaves their events out.",

@@ -36,7 +36,7 @@ def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
         (["train", "timelenz", "synthesis", "--index", "i", "--out", "o", "--state", "s"], "timelenz"),
         (["train", "timelens", "synthesys", "--index", "i", "--out", "o", "--state", "s"], "synthesys"),
         (["evaluate", "nowhere.parquet", "out"], "nowhere.parquet"),
-        (["interpolate", "my.aedat4", "out.mp4"], "make demo"),
+        (["interpolate", "my.aedat4", "out.mp4"], "my.aedat4"),
         (["simulate", "list.txt", "out.zarr"], "--root"),
         (["simulate", "list.txt", "out.zarr", "--root", "x", "--contrast-pos", "-1"], "contrast_pos"),
         (["simulate", "list.txt", "out.zarr", "--root", "x", "--options", "{"], "JSON"),
