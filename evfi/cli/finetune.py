@@ -39,12 +39,15 @@ def run(
     """
     from evfi.evaluation.options import EvaluationOptions
     from evfi.finetuning.finetune import finetune
+    from evfi.io.readers import check_there
     from evfi.samples.options import SamplesOptions
     from evfi.training.options import Runtime
 
     given = parsed_json(options)
     if unknown := set(given) - {"recipe", "samples", "evaluation"}:
         raise UserError(f"--options takes recipe, samples and evaluation, got {', '.join(sorted(unknown))}")
+    for recording in recordings:
+        check_there(recording)
     try:
         finetuned = finetune(
             recordings,

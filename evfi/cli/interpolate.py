@@ -2,13 +2,16 @@
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from evfi.errors import MissingInputError, UserError
 from evfi.options import Precision
 from evfi.units import BYTES_PER_MB, seconds_to_us
+
+if TYPE_CHECKING:  # the command line starts without torch
+    from evfi.inference.plan import Asked
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +98,7 @@ def run(
         playback_fps=playback_fps,
         realtime=realtime,
     )
-    asked.check()
+    _check(source, asked)
     summary = interpolate_file(
         source,
         out,
@@ -118,6 +121,14 @@ def _whole(text: str) -> int:
         return int(text)
     except ValueError:
         raise UserError(f"--at-us wants whole microseconds, got {text!r}") from None
+
+
+def _check(source: Path, asked: "Asked") -> None:
+    """Before a line says which weights are taken."""
+    from evfi.io.readers import check_there
+
+    asked.check()
+    check_there(source)
 
 
 def default_weights(results: Path, family: str) -> Path:

@@ -21,13 +21,13 @@ from evfi.doctor.findings import Finding
 from evfi.doctor.folder_checks import file_order, interval_shift, is_in_order
 from evfi.doctor.pixel_checks import hot_pixels, pixel_findings
 from evfi.doctor.stream_checks import event_findings, frame_findings
-from evfi.errors import EvfiError, InputFileError, MissingInputError, UserError
+from evfi.errors import EvfiError, InputFileError, UserError
 from evfi.io.importers.ergb_folders import ErgbFolder
 from evfi.io.importers.layout import LayoutReader
 from evfi.io.importers.options import ImportOptions, TimeUnit
 from evfi.io.importers.time_units import US_PER_UNIT
 from evfi.io.ingest import ingest
-from evfi.io.readers import RecordingReader, kind_of, open_reader
+from evfi.io.readers import RecordingReader, check_there, kind_of, open_reader
 from evfi.io.recording import Recording, open_recording
 from evfi.io.stores import is_store
 
@@ -52,8 +52,7 @@ def examined(path: Path, options: ImportOptions, *, seed: int = 0) -> Iterator[E
         MissingInputError: nothing is there.
         UserError: it is no recording.
     """
-    if not path.exists():
-        raise MissingInputError(f"no recording at {path}: check the path")
+    check_there(path)
     if is_store(path):
         recording = open_recording(path)
         found = stored_findings(recording.attributes.get("repairs") or {})

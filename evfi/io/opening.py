@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from evfi.errors import MissingInputError
 from evfi.io.ingest import ingest
+from evfi.io.readers import check_there
 from evfi.io.recording import Recording, open_recording
 from evfi.io.stores import is_store
 
@@ -41,8 +41,7 @@ def opened(path: Path, *, beside: Path) -> Iterator[Recording]:
 @contextmanager
 def _as_store(path: Path, beside: Path | None) -> Iterator[Path]:
     """The store at `path`, or a temporary one with what the file there holds."""
-    if not path.exists():
-        raise MissingInputError(f"no recording at {path}: check the path")
+    check_there(path)
     if is_store(path):
         yield path
         return

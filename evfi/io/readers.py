@@ -121,6 +121,12 @@ KINDS = (
 )
 
 
+def check_there(path: Path) -> None:
+    """Raises MissingInputError where there is nothing."""
+    if not path.exists():
+        raise MissingInputError(f"no recording at {path}: check the path")
+
+
 def kind_of(path: Path) -> Kind:
     """The kind of recording at `path`.
 
@@ -128,8 +134,7 @@ def kind_of(path: Path) -> Kind:
         MissingInputError: nothing is there.
         UserError: no reader knows it, or several do.
     """
-    if not path.exists():
-        raise MissingInputError(f"no recording at {path}: check the path")
+    check_there(path)
     fitting = [kind for kind in KINDS if kind.accepts(path)]
     if len(fitting) == 1:
         return fitting[0]

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evfi.errors import EvfiError, InputFileError, MissingInputError, UserError
-from evfi.io.readers import is_recording
+from evfi.errors import EvfiError, InputFileError, UserError
+from evfi.io.readers import check_there, is_recording
 from evfi.io.recording import RECORDING
 from evfi.io.stores import open_any
 
@@ -41,8 +41,7 @@ def shown_at(path: Path) -> Shown:
         MissingInputError: nothing is there.
         UserError: there is no recording.
     """
-    if not path.exists():
-        raise MissingInputError(f"no recording at {path}: check the path")
+    check_there(path)
     real = path.resolve()
     if _is_shown(real):
         return Shown(real.parent, (real.name,))
