@@ -29,8 +29,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,readers]'
 	@echo "make: a first small run, so that no later one waits for loops to be compiled"
 	@$(BIN)/python scripts/run_snakemake.py --cores 2 --configfile config/smoke.yaml --config results_dir=$(FIRST) -- \
-		$(FIRST)/thresholds/baselines/thresholds.json $(FIRST)/evaluation/baselines/evaluation.json \
-		$(FIRST)/timelens/synthesis/weights.safetensors >$(FIRST).log 2>&1 || { cat $(FIRST).log; exit 2; }
+		$(FIRST)/evaluation/baselines/evaluation.json $(FIRST)/timelens/synthesis/weights.safetensors >$(FIRST).log 2>&1 \
+		&& $(BIN)/evfi sweep-thresholds $(FIRST)/samples/test.parquet $(FIRST)/thresholds \
+		--options '{"threshold_sweep": {"contrasts": [0.1], "max_targets": 1}}' >>$(FIRST).log 2>&1 || { cat $(FIRST).log; exit 2; }
 	@rm -rf $(FIRST)
 	@touch $@
 

@@ -202,10 +202,6 @@ class Config(Options):
         """The evaluations that the report compares."""
         return ("baselines", *self.families, *self.compared)
 
-    def swept_methods(self) -> tuple[str, ...]:
-        """The evaluations that are repeated at other thresholds."""
-        return ("baselines", *self.families) if self.threshold_sweep else ()
-
     def _check_sweep(self) -> None:
         if self.threshold_sweep is None:
             return

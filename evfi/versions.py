@@ -14,7 +14,7 @@ ALGO_VERSIONS = {
     "flows": 1,
     "training": 2,
     "evaluation": 1,
-    "thresholds": 1,
+    "thresholds": 2,
     "interpolation": 1,
     "report": 2,
 }

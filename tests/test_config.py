@@ -172,4 +172,3 @@ def test_compared_networks_are_measured_after_the_families() -> None:
     config = validated({"septuplets": TREE, "compared": {"before": "{results_dir}/w"}, "results_dir": "r"}, "test")
     assert config.methods() == ("baselines", "timelens", "before")
     assert config.compared == {"before": "r/w"}
-    assert config.swept_methods() == ()

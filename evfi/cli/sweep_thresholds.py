@@ -1,4 +1,4 @@
-"""`evfi sweep-thresholds`: a method on test clips simulated anew at one threshold after the other."""
+"""`evfi sweep-thresholds`: methods on test clips simulated anew at one threshold after the other."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,14 +13,16 @@ from evfi.simulation.options import SimulationOptions
 def run(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index of test samples (.parquet).")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
-    weights: Annotated[Path | None, typer.Option(help="A model's weights; without them the baselines run.")] = None,
+    weights: Annotated[
+        list[Path] | None, typer.Option(help="A model's weights, measured beside the baselines; may be repeated.")
+    ] = None,
     preset: Annotated[str, typer.Option(help="The simulator's preset, where --options says nothing.")] = "evtexture",
     seed: Annotated[int, typer.Option(min=0, help="The seed of the clip stores.")] = 2026,
     options: OptionsJson = "",
 ) -> None:
     """Measure PSNR against the threshold of the events, from 0.1 to 0.5 without and with noise, on test clips.
 
-    Example: `evfi sweep-thresholds test.parquet thresholds/timelens --weights weights.safetensors`
+    Example: `evfi sweep-thresholds test.parquet thresholds --weights weights.safetensors`
     """
     from evfi.evaluation.thresholds import sweep_thresholds
 
@@ -30,7 +32,7 @@ def run(
         out,
         simulation=options_from(SimulationOptions, given.get("simulation", {"preset": preset}), "simulation"),
         seed=seed,
-        weights=weights,
+        weights=weights or (),
         sweep=options_from(ThresholdSweepOptions, given.get("threshold_sweep", {}), "threshold_sweep"),
         options=options_from(EvaluationOptions, given.get("evaluation", {}), "evaluation"),
     )

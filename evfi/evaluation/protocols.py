@@ -36,6 +36,11 @@ TARGETS_FILE = "targets.parquet"
 NOT_PREDICTED = "not predicted"
 
 
+def group_key(row: Any) -> tuple[object, ...]:
+    """What the targets of a group share, and those of no other."""
+    return tuple(getattr(row, name) for name in (*SETTING, *PAIR))
+
+
 def group_name(frame0: int, frame1: int) -> str:
     """A group by its boundary frames: 00004-00012."""
     return f"{frame0:05d}-{frame1:05d}"

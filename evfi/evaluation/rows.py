@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from evfi.errors import UserError
-from evfi.evaluation.protocols import PAIR, SETTING, group_name, target_name
+from evfi.evaluation.protocols import SETTING, group_key, group_name, target_name
 from evfi.samples.stored_rows import Positions, StoredRows
 
 # Rows are asked for by their names, nearly in the order of the file.
@@ -63,20 +63,16 @@ class RowsToMeasure:
         return row
 
     def _group_around(self, number: int) -> Sequence[int]:
-        first, after, group = number, number + 1, _group_of(self._row(number))
-        while first > 0 and _group_of(self._row(first - 1)) == group:
+        first, after, group = number, number + 1, group_key(self._row(number))
+        while first > 0 and group_key(self._row(first - 1)) == group:
             first -= 1
-        while after < len(self) and _group_of(self._row(after)) == group:
+        while after < len(self) and group_key(self._row(after)) == group:
             after += 1
         return range(first, after)
 
 
-def _group_of(row: Any) -> tuple[object, ...]:
-    return tuple(getattr(row, name) for name in (*SETTING, *PAIR))
-
-
 def _named(rows: Iterable[SimpleNamespace]) -> Iterator[SimpleNamespace]:
-    for _, group in groupby(rows, key=_group_of):
+    for _, group in groupby(rows, key=group_key):
         targets = [*group]
         for rank, row in enumerate(sorted(targets, key=lambda row: row.t_us), 1):
             row.group, row.group_size = group_name(row.frame0, row.frame1), len(targets)

@@ -15,7 +15,7 @@ from evfi.evaluation.guests import checked_name
 from evfi.evaluation.measure import Measurement, measure
 from evfi.evaluation.methods import Answer, Contestant, FamilyContestant, Method
 from evfi.evaluation.options import EvaluationOptions
-from evfi.evaluation.protocols import TARGET_COLUMNS
+from evfi.evaluation.protocols import TARGET_COLUMNS, group_key
 from evfi.evaluation.temporal import TemporalRuler
 from evfi.inference.predictor import Predictor, load_predictor
 from evfi.io.ahead import mapped_ahead
@@ -134,7 +134,7 @@ def measured_pieces(
         targets = (one for batch in done for one in batch)
         for found in tracked(targets, total=len(rows), label="evaluate", unit="target"):
             row, before = found.one.row, group
-            group = _group_key(row)
+            group = group_key(row)
             methods.update({answer.method.name: answer.method for answer in found.answers})
             # Those of the group before, if this begins another.
             figures.extend(temporal.add(row, group, found.one.sample, found.answers))
@@ -144,10 +144,6 @@ def measured_pieces(
             figures.extend((row, figure) for figure in found.figures)
         figures.extend(temporal.rest())
     yield _table(figures)
-
-
-def _group_key(row: Any) -> tuple[object, ...]:
-    return row.dataset, row.protocol, row.skip, row.sequence, row.group
 
 
 def _one_measured(one: Asked, answers: Sequence[Answer], options: EvaluationOptions, seen: Seen | None) -> _Measured:

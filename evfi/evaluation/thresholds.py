@@ -1,4 +1,4 @@
-"""A method's PSNR against the threshold of the events, without and with noise.
+"""The methods' PSNR against the threshold of the events, without and with noise.
 
 A network trained on one law of thresholds meets cameras with another. Each test clip is simulated anew at each
 threshold, from its own frames and by the seed of its store; the target stays the same original frame.
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from evfi.errors import UserError
-from evfi.evaluation.methods import method_entry
+from evfi.evaluation.methods import Method, method_entry
 from evfi.evaluation.options import EvaluationOptions, ThresholdSweepOptions
 from evfi.evaluation.protocols import SETTING, SWEEP_DOCUMENT_FILE, SWEEP_METRIC, TARGETS_FILE
 from evfi.evaluation.rows import RowsToMeasure
@@ -35,12 +35,12 @@ def sweep_thresholds(
     *,
     simulation: SimulationOptions,
     seed: int,
-    weights: Path | None = None,
+    weights: Sequence[Path] = (),
     sweep: ThresholdSweepOptions | None = None,
     options: EvaluationOptions | None = None,
     device: str = "cpu",
 ) -> dict[str, Any]:
-    """Measure the baselines, or the family in a weights file, on an index's test clips at every threshold.
+    """Measure the baselines and the family in each weights file on an index's test clips at every threshold.
 
     `out` becomes a folder with targets.parquet (a row per condition, sample and method) and thresholds.json
     (docs/formats.md); `out`.provenance.json lies beside it. Equal inputs and options give equal bytes.
@@ -53,39 +53,44 @@ def sweep_thresholds(
 
     Raises:
         MissingInputError, InputFileError: index, stores, frames or weights are absent or damaged.
-        UserError: the index has no test clip.
+        UserError: the index has no test clip, or two files hold weights of one family.
         OutputError: `out` cannot be written.
     """
     sweep = sweep or ThresholdSweepOptions()
     options = (options or EvaluationOptions()).replaced(metrics=(SWEEP_METRIC,))
     cv2.setNumThreads(1)
-    name, contestant = named_contestant(weights, device, options)
-    reader = SampleReader(index, needs=contestant.needs)
+    contestants = [named_contestant(file, device, options) for file in (None, *weights)]
+    if len({name for name, _ in contestants}) < len(contestants):
+        raise UserError("two of the weights are of one family: give each a sweep of its own")
     rows = clip_rows(RowsToMeasure(index), sweep.max_targets)
+    conditions = sweep.conditions(simulation)
     with writing(out) as partial:
         partial.mkdir()
         tables, methods = [], []
-        for contrast, noisy, options_of_clips in sweep.conditions(simulation):
-            log.info("%s: threshold %s, %s noise", name, contrast, "with" if noisy else "without")
-            online = OnlineSimulation(options_of_clips, seed)
-            table, methods = measured_targets(reader, rows, contestant, options, online=online)
-            tables.append(table.assign(contrast=contrast, noisy=noisy))
+        for name, contestant in contestants:
+            reader = SampleReader(index, needs=contestant.needs)
+            found: list[Method] = []
+            for contrast, noisy, options_of_clips in conditions:
+                log.info("%s: threshold %s, %s noise", name, contrast, "with" if noisy else "without")
+                online = OnlineSimulation(options_of_clips, seed)
+                table, found = measured_targets(reader, rows, contestant, options, online=online)
+                tables.append(table.assign(contrast=contrast, noisy=noisy))
+            methods += found
         pd.concat(tables, ignore_index=True).to_parquet(partial / TARGETS_FILE, index=False)
         document = {
             "schema": "evfi.thresholds",
             "algo_version": ALGO_VERSIONS["thresholds"],
-            "name": name,
             "methods": [method_entry(method) for method in methods],
             "options": sweep.model_dump(mode="json"),
             "simulation": simulation.model_dump(mode="json"),
             "seed": seed,
             "samples": len(rows),
             "index_sha256": digest_file(index),
-            "weights_sha256": None if weights is None else digest_file(weights),
+            "weights_sha256": [digest_file(file) for file in weights],
         }
         write_json(partial / SWEEP_DOCUMENT_FILE, document)
     write_stamp(out)
-    log.info("%s: %d conditions on %d targets", out, len(tables), len(rows))
+    log.info("%s: %d methods, %d conditions, %d targets", out, len(methods), len(conditions), len(rows))
     return document
 
 

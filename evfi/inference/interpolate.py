@@ -1,6 +1,7 @@
 """Frames of a recording at any time between its frames, streamed: memory does not grow with the recording."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -210,10 +211,8 @@ class FrameInserter:
         after_us = int(self._stream.t_us[gap.after]) if gap.after >= 0 else None
         outer_window = SampleTimes(t0_us, t1_us, gap.t_us, before_us, after_us).outer_window
         outer_events = self._cleaner.take(*outer_window).events if self._predictor.needs.outer_events else None
-        wants_flow_frame = self._predictor.needs.flow_frame
         for window in windows:
-            tau = SampleTimes(t0_us, t1_us, window.t_us, None, None).tau
-            yield Sample(
+            sample = Sample(
                 sample_id=f"{self._recording.path.name}/{window.t_us}",
                 sequence=self._recording.path.name,
                 frame0=frame0,
@@ -228,8 +227,10 @@ class FrameInserter:
                 before_us=before_us,
                 after_us=after_us,
                 outer_events=outer_events,
-                flow_frame=self._flow_frames(frame0, frame1, tau) if wants_flow_frame else None,
             )
+            if self._predictor.needs.flow_frame:
+                sample = replace(sample, flow_frame=self._flow_frames(frame0, frame1, sample.tau))
+            yield sample
 
     def _taken(self, gap: Window, t0_us: int, t1_us: int) -> Taken:
         taken = self._cleaner.take(t0_us, t1_us)

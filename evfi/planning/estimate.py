@@ -63,7 +63,7 @@ def plan_of(config: Config, measured: Path, jobs: int) -> dict[str, Any]:
         for method in ("baselines", *config.families)
         if config.has_part("test")
     ]
-    sweeps = [Estimate("sweep_thresholds", one.name, 1) for one in evaluations if config.threshold_sweep]
+    sweeps = [Estimate("sweep_thresholds", "", 1)] if config.threshold_sweep else []
     rules = [simulate, *single, *trainings, *evaluations, *sweeps]
     side_by_side = -(-simulate.jobs // jobs) * (simulate.seconds or 0.0) / max(simulate.jobs, 1)
     return {

@@ -70,10 +70,11 @@ def outputs_of(config: Config) -> Iterator[Output]:
     for method in config.methods():
         folder = results / "evaluation" / method
         yield Output("evaluate", method, (folder / "evaluation.json",), folder, logs / f"evaluate/{method}.log")
-        if method in config.swept_methods():
-            sweep = results / "thresholds" / method
-            log = logs / f"sweep_thresholds/{method}.log"
-            yield Output("sweep_thresholds", method, (sweep / "thresholds.json",), sweep, log)
+    if config.threshold_sweep:
+        sweep = results / "thresholds"
+        yield Output(
+            "sweep_thresholds", "thresholds", (sweep / "thresholds.json",), sweep, logs / "sweep_thresholds.log"
+        )
     yield Output("report", "report", (results / "report.html",), results / "report.html", logs / "report.log")
 
 

@@ -1,11 +1,14 @@
-"""Samples whose events are known exactly."""
+"""Samples whose events are known exactly, and an untrained network."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from evfi.models.registry import family_named
+from evfi.models.weights import model_meta, save_weights
 from evfi.samples.sample import Sample
 from evfi.types import Events, SensorSize
 
@@ -61,6 +64,17 @@ def steps_sample(seed: int = 0, shape: tuple[int, int] = (40, 50), share: float 
 @pytest.fixture
 def make_sample() -> Callable[..., Sample]:
     return steps_sample
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained TimeLens."""
+    torch.manual_seed(1)
+    family = family_named("timelens")
+    options = family.options(base_width=4)
+    path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
+    save_weights(path, family.build(options).state_dict(), model_meta(family, "attention", options))
+    return path
 
 
 @pytest.fixture(autouse=True)

@@ -104,18 +104,6 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-
-    torch.manual_seed(1)
-    family = family_named("timelens")
-    options = family.options(base_width=4)
-    path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    save_weights(path, family.build(options).state_dict(), model_meta(family, "attention", options))
-    return path
-
-
-@pytest.fixture(scope="module")
 def measured(stores: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("results") / "evaluation" / "baselines"
     evaluate(stores / "test.parquet", out, options=OPTIONS)

@@ -18,7 +18,7 @@ from evfi.evaluation.rows import RowsToMeasure
 from evfi.evaluation.thresholds import clip_rows, sweep_thresholds
 from evfi.io.images import write_png
 from evfi.io.septuplets import septuplet_paths
-from evfi.provenance import canonical_json
+from evfi.provenance import canonical_json, digest_file
 from evfi.samples.index import write_index
 from evfi.samples.online import OnlineSimulation
 from evfi.samples.options import SamplesOptions
@@ -53,7 +53,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def swept(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("thresholds") / "baselines"
+    out = tmp_path_factory.mktemp("swept") / "thresholds"
     sweep_thresholds(index, out, simulation=SIMULATION, seed=SEED, sweep=SWEEP)
     return out
 
@@ -93,7 +93,7 @@ def test_a_figure_is_that_of_the_clip_simulated_at_this_threshold(swept: Path, i
 
 
 def test_the_verb_gives_the_same_bytes_as_the_function(swept: Path, index: Path, tmp_path: Path) -> None:
-    out = tmp_path / "baselines"
+    out = tmp_path / "thresholds"
     options = {"simulation": SIMULATION.model_dump(mode="json"), "threshold_sweep": SWEEP.model_dump(mode="json")}
     arguments = ["sweep-thresholds", index, out, "--seed", SEED, "--options", canonical_json(options)]
     assert exit_code([str(argument) for argument in arguments]) == 0
@@ -102,6 +102,29 @@ def test_the_verb_gives_the_same_bytes_as_the_function(swept: Path, index: Path,
     document = json.loads((out / "thresholds.json").read_text())
     assert [method["name"] for method in document["methods"]] == ["copy", "blend", "flow", "event_integration"]
     assert document["samples"] == 20
+
+
+def test_a_network_is_swept_beside_the_baselines(swept: Path, index: Path, weights: Path, tmp_path: Path) -> None:
+    options = {"simulation": SIMULATION.model_dump(mode="json"), "threshold_sweep": SWEEP.model_dump(mode="json")}
+    arguments = ["sweep-thresholds", index, tmp_path / "out", "--weights", weights, "--seed", SEED]
+    assert exit_code([str(argument) for argument in (*arguments, "--options", canonical_json(options))]) == 0
+    table, alone = (pd.read_parquet(folder / "targets.parquet") for folder in (tmp_path / "out", swept))
+    of_the_network = table["method"].str.startswith("timelens")
+    pd.testing.assert_frame_equal(table[~of_the_network], alone)
+    (final,) = (own for name, own in table[of_the_network].groupby("method") if name == "timelens")
+    assert Counter(zip(final["contrast"], final["noisy"], strict=True)) == {
+        (contrast, noisy): 20 for contrast in (0.1, 0.4) for noisy in (False, True)
+    }
+    assert final.groupby(["contrast", "noisy"])["value"].mean().nunique() == 4, "its frames depend on the events"
+    document = json.loads((tmp_path / "out" / "thresholds.json").read_text())
+    assert "timelens" in [method["name"] for method in document["methods"]]
+    assert document["weights_sha256"] == [digest_file(weights)]
+
+
+def test_two_networks_of_one_family_are_refused(index: Path, weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="two of the weights are of one family"):
+        sweep_thresholds(index, tmp_path / "out", simulation=SIMULATION, seed=SEED, weights=[weights, weights])
+    assert not [*tmp_path.iterdir()]
 
 
 def test_the_default_goes_from_a_tenth_to_a_half_without_and_with_noise() -> None:

@@ -121,7 +121,7 @@ def test_the_triplet_run_is_planned_in_shards(triplets: Path, weights: Path, tmp
         "simulate": 2,
         "index": 1,
         "evaluate": 2,
-        "sweep_thresholds": 2,
+        "sweep_thresholds": 1,
         "report": 1,
     }
 

@@ -212,9 +212,9 @@ def flow_weights(wildcards):
     return [CONFIG.flows.weights] if CONFIG.flows.file is not None and CONFIG.flows.file.exists() else []
 
 
-def flows_of(part, name):
-    """The stored flows that a family or method needs of a part, with their receipt."""
-    found = name in CONFIG.flow_families(part)
+def flows_of(part, *names):
+    """The stored flows that families or methods need of a part, with their receipt."""
+    found = not set(names).isdisjoint(CONFIG.flow_families(part))
     return [f"{RESULTS}/samples/{part}-flows.{ending}" for ending in ("zarr", "json")] if found else []
 
 
@@ -245,13 +245,14 @@ def evaluation_threads(wildcards):
     return 1 if wildcards.method == "baselines" else CONFIG.evaluation.threads
 
 
-def evaluation_weights(wildcards):
-    """The weights as an input file. A given file that is absent is left to the verb, which says so."""
-    weights = final_weights(wildcards.method)
+def weights_inputs(methods):
+    """Their weights as input files. A given file that is absent is left to the verb, which says so."""
     own = [stage_weights(family, stage) for family, stage in trained_stages()]
-    if weights is None or (weights not in own and not Path(weights).exists()):
-        return []
-    return [weights]
+    return [
+        weights
+        for method in methods
+        if (weights := final_weights(method)) and (weights in own or Path(weights).exists())
+    ]
 
 
 def weights_argument(wildcards):
@@ -264,8 +265,3 @@ def weights_argument(wildcards):
 def trained_stages():
     """(family, stage) of all stages that this run trains."""
     return [(family, stage.name) for family in CONFIG.trained_families() for stage in CONFIG.stages(family)]
-
-
-def threshold_documents():
-    """What the sweep over thresholds says of each method, where there is one."""
-    return [f"{RESULTS}/thresholds/{method}/thresholds.json" for method in CONFIG.swept_methods()]

@@ -4,7 +4,7 @@ rule evaluate:
         index="<results>/samples/test.parquet",
         receipt="<results>/samples/test.json",
         stores=stores("test"),
-        weights=evaluation_weights,
+        weights=lambda wildcards: weights_inputs([wildcards.method]),
         flows=lambda wildcards: flows_of("test", wildcards.method),
     output:
         targets="<results>/evaluation/{method}/targets.parquet",
@@ -36,32 +36,32 @@ rule evaluate:
 
 if CONFIG.threshold_sweep:
 
-    # The same on the test clips simulated anew: PSNR against the threshold, without and with noise.
+    # All methods on the test clips simulated anew: PSNR against the threshold, without and with noise.
     rule sweep_thresholds:
         input:
             index="<results>/samples/test.parquet",
             receipt="<results>/samples/test.json",
             stores=stores("test"),
-            weights=evaluation_weights,
-            flows=lambda wildcards: flows_of("test", wildcards.method),
+            weights=weights_inputs(CONFIG.families),
+            flows=flows_of("test", *CONFIG.families),
         output:
-            targets="<results>/thresholds/{method}/targets.parquet",
-            receipt="<results>/thresholds/{method}/thresholds.json",
+            targets="<results>/thresholds/targets.parquet",
+            receipt="<results>/thresholds/thresholds.json",
         log:
-            "<logs>/sweep_thresholds/{method}.log",
+            "<logs>/sweep_thresholds.log",
         benchmark:
-            "<benchmarks>/sweep_thresholds/{method}.tsv"
+            "<benchmarks>/sweep_thresholds.tsv"
         conda:
             "../../environment.yml"
-        threads: evaluation_threads
+        threads: CONFIG.evaluation.threads
         resources:
             mem_mb=4000,
             runtime=600,
             gpu=0,
-            multithreaded=lambda wildcards, threads: int(threads > 1),
+            multithreaded=int(CONFIG.evaluation.threads > 1),
         params:
             out=subpath(output.receipt, parent=True),
-            weights=weights_argument,
+            weights=[argument for family in CONFIG.families for argument in ("--weights", final_weights(family))],
             options=options(
                 simulation=CONFIG.simulation,
                 threshold_sweep=CONFIG.threshold_sweep,

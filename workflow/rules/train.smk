@@ -15,6 +15,8 @@ rule train_stage:
         "<logs>/train/{family}-{stage}.log",
     benchmark:
         "<benchmarks>/train/{family}-{stage}.tsv"
+    # Before what only measures: stages wait for one another, and the last of them ends the run.
+    priority: 1
     conda:
         "../../environment.yml"
     threads: stage_threads
