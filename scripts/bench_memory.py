@@ -21,14 +21,13 @@ from evfi.io.table_pieces import write_pieces
 
 CLIPS = 256
 # Of each evaluated shard; a test shard of Vimeo90k has 256 clips of 14 rows.
-MEASURED_CLIPS = 64
+MEASURED_CLIPS = 32
 PARTS = ("index", "train", "evaluate", "report")
 TRAINING = {
     "model": {"base_width": 4},
     "recipe": {"batch_size": 8, "augment": {"crop": 32}, "steps": 60, "validation_every": 1000, "threads": 1},
-    "seed": 0,
 }
-MEASUREMENT = {"metrics": ["psnr_float", "psnr_u8"], "baselines": ["copy", "blend"]}
+MEASUREMENT = {"evaluation": {"metrics": ["psnr_float", "psnr_u8"], "baselines": ["copy", "blend"]}}
 _INDEX = """
 import json, resource, sys
 from pathlib import Path
@@ -78,7 +77,7 @@ def main() -> None:
 
 def make_shard(folder: Path) -> None:
     """A shard of 256 small septuplets, four of them rendered and the others their copies."""
-    demo = {"train_clips": 4, "test_clips": 1, "clip_width": 64, "clip_height": 48}
+    demo = {"train_clips": 4, "test_clips": 1, "clip_width": 448, "clip_height": 256}
     none = {"train_recordings": 0, "test_recordings": 0}
     evfi("demo-data", folder / "raw", "--options", json.dumps({"demo": {**demo, **none}}))
     clips = copied_clips(folder / "raw/vimeo90k", CLIPS // 4)

@@ -16,11 +16,11 @@ OptionsJson = Annotated[
 ]
 
 
-def parsed_json(text: str) -> dict[str, Any]:
-    """The object in an `--options` text.
+def parsed_options(text: str, *parts: str) -> dict[str, Any]:
+    """The object in an `--options` text, which may have these parts, such as {"evaluation": {…}}.
 
     Raises:
-        UserError: it is not a JSON object.
+        UserError: it is not a JSON object, or has another part.
     """
     try:
         value = json.loads(text or "{}")
@@ -28,6 +28,9 @@ def parsed_json(text: str) -> dict[str, Any]:
         raise UserError(f"--options is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise UserError(f"--options must be a JSON object, got {text[:40]!r}")
+    if unknown := sorted(set(value) - set(parts)):
+        wanted = ", ".join(f'"{part}": {{…}}' for part in parts)
+        raise UserError(f"--options takes {{{wanted}}} here, got {', '.join(unknown)}")
     return value
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evfi.cli.arguments import OptionsJson, options_from, parsed_json
+from evfi.cli.arguments import OptionsJson, options_from, parsed_options
 from evfi.demo.options import DemoOptions
 
 
@@ -21,6 +21,6 @@ def run(
     """
     from evfi.demo.write import write_demo_data
 
-    given = parsed_json(options).get("demo", {})
+    given = parsed_options(options, "demo").get("demo", {})
     chosen = DemoOptions.smoke().replaced(**given) if smoke else options_from(DemoOptions, given, "demo")
     write_demo_data(out, chosen, workers=workers)

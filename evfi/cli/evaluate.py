@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evfi.cli.arguments import OptionsJson, options_from, parsed_json
+from evfi.cli.arguments import OptionsJson, options_from, parsed_options
 from evfi.evaluation.options import EvaluationOptions
 
 
@@ -29,5 +29,5 @@ def run(
     """
     from evfi.evaluation.evaluate import evaluate
 
-    chosen = options_from(EvaluationOptions, parsed_json(options).get("evaluation", {}), "evaluation")
+    chosen = options_from(EvaluationOptions, parsed_options(options, "evaluation").get("evaluation", {}), "evaluation")
     evaluate(index, out, weights=weights, name=name, method=method, options=chosen)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from evfi.cli.arguments import OptionsJson, options_from, parsed_json
+from evfi.cli.arguments import OptionsJson, options_from, parsed_options
 from evfi.cli.interpolate import default_weights
 from evfi.config import one_line
 from evfi.errors import UserError
@@ -43,9 +43,7 @@ def run(
     from evfi.samples.options import SamplesOptions
     from evfi.training.options import Runtime
 
-    given = parsed_json(options)
-    if unknown := set(given) - {"recipe", "samples", "evaluation"}:
-        raise UserError(f"--options takes recipe, samples and evaluation, got {', '.join(sorted(unknown))}")
+    given = parsed_options(options, "recipe", "samples", "evaluation")
     for recording in recordings:
         check_there(recording)
     try:

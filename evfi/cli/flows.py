@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evfi.cli.arguments import OptionsJson, options_from, parsed_json
+from evfi.cli.arguments import OptionsJson, options_from, parsed_options
 from evfi.flow.options import FlowOptions
 
 
@@ -25,6 +25,6 @@ def run(
     from evfi.models.registry import family_named
     from evfi.samples.flows import compute_flows
 
-    chosen = options_from(FlowOptions, parsed_json(options).get("flows", {}), "flows")
+    chosen = options_from(FlowOptions, parsed_options(options, "flows").get("flows", {}), "flows")
     needs = [each for name in families.split(",") for each in family_named(name).all_needs]
     compute_flows(index, needs, provider_of(chosen), datasets=[name for name in datasets.split(",") if name])

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evfi.cli.arguments import OptionsJson, options_from, parsed_json
+from evfi.cli.arguments import OptionsJson, options_from, parsed_options
 from evfi.errors import UserError
 from evfi.samples.options import SamplesOptions
 
@@ -47,7 +47,7 @@ def run(
         clip_stores=[Path(store) for store in clips.split()],
         recordings=sources,
         scene_stores=[Path(store) for store in scenes.split()],
-        options=options_from(SamplesOptions, parsed_json(options).get("samples", {}), "samples"),
+        options=options_from(SamplesOptions, parsed_options(options, "samples").get("samples", {}), "samples"),
     )
 
 

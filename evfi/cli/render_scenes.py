@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evfi.cli.arguments import OptionsJson, options_from, parsed_json
+from evfi.cli.arguments import OptionsJson, options_from, parsed_options
 from evfi.errors import UserError
 from evfi.scenes.options import ScenesConfig
 
@@ -24,7 +24,7 @@ def run(
     """
     from evfi.scenes.write import write_scenes
 
-    chosen = options_from(ScenesConfig, parsed_json(options).get("scenes", {}), "scenes")
+    chosen = options_from(ScenesConfig, parsed_options(options, "scenes").get("scenes", {}), "scenes")
     if split not in chosen.counts():
         raise UserError(f"--split is one of {', '.join(chosen.counts())}, got {split!r}")
     write_scenes(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evfi.cli.arguments import OptionsJson, options_from, parsed_json
+from evfi.cli.arguments import OptionsJson, options_from, parsed_options
 from evfi.evaluation.options import EvaluationOptions
 from evfi.reports.options import ReportOptions
 
@@ -30,7 +30,7 @@ def run(
     from evfi.reports.disk import parsed_outputs
     from evfi.reports.page import write_report
 
-    given = parsed_json(options)
+    given = parsed_options(options, "report", "evaluation")
     summary = write_report(
         out,
         evaluations=[Path(folder) for folder in evaluations.split()],

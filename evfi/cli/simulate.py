@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evfi.cli.arguments import OptionsJson, choices, options_from, parsed_json
+from evfi.cli.arguments import OptionsJson, choices, options_from, parsed_options
 from evfi.errors import UserError
 from evfi.simulation.options import SimulationOptions
 
@@ -58,10 +58,7 @@ def run(
 
     `evfi simulate video.mp4 noisy.h5 --options '{"simulation": {"noise": {"shot_rate_hz": 1}}}'`
     """
-    parts = parsed_json(options)
-    if set(parts) - {"simulation"}:
-        raise UserError(f'--options is {{"simulation": {{…}}}} here, got {", ".join(sorted(parts))}')
-    given: dict[str, Any] = dict(parts.get("simulation", {}))
+    given: dict[str, Any] = dict(parsed_options(options, "simulation").get("simulation", {}))
     flags = {
         "preset": preset,
         "contrast_pos": contrast_pos,

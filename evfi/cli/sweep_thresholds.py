@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evfi.cli.arguments import OptionsJson, options_from, parsed_json
+from evfi.cli.arguments import OptionsJson, options_from, parsed_options
 from evfi.evaluation.options import EvaluationOptions, ThresholdSweepOptions
 from evfi.simulation.options import SimulationOptions
 
@@ -26,7 +26,7 @@ def run(
     """
     from evfi.evaluation.thresholds import sweep_thresholds
 
-    given = parsed_json(options)
+    given = parsed_options(options, "simulation", "threshold_sweep", "evaluation")
     sweep_thresholds(
         index,
         out,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from evfi.cli.arguments import OptionsJson, options_from, pairs, parsed_json
+from evfi.cli.arguments import OptionsJson, options_from, pairs, parsed_options
 from evfi.config import one_line
 from evfi.errors import MissingInputError, UserError
 
@@ -45,7 +45,7 @@ def run(
 
     chosen = family_named(family)
     manifest = chosen.stage(stage)
-    given = parsed_json(options)
+    given = parsed_options(options, "recipe", "model")
     try:
         recipe = manifest.recipe.overridden(given.get("recipe", {}))
     except ValidationError as error:

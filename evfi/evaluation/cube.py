@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from pandas.util import hash_array
 
 from evfi.errors import UserError
 from evfi.evaluation.protocols import SETTING
@@ -182,7 +183,8 @@ class _Names:
 class _Outline:
     """What a setting's cube is about, gathered before a figure is read."""
 
-    number: dict[str, int] = field(default_factory=dict)
+    ids: list[Any] = field(default_factory=list)
+    known: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
     sequence: _Names = field(default_factory=_Names)
     group: _Names = field(default_factory=_Names)
     target: _Names = field(default_factory=_Names)
@@ -198,9 +200,11 @@ class _Outline:
         codes, ids = _coded(rows["sample_id"])
         # The first row of each text: those come first in rising order.
         first = np.unique(codes, return_index=True)[1]
-        is_new = np.array([sample_id not in self.number for sample_id in ids], bool)
+        digests = _digests(ids)
+        is_new = ~np.isin(digests, self.known)
         new = rows.iloc[first[is_new]]
-        self.number.update({ids[k]: len(self.number) + n for n, k in enumerate(np.flatnonzero(is_new))})
+        self.known = np.concatenate([self.known, digests[is_new]])
+        self.ids.append(pa.array(np.array(ids, object)[is_new], pa.large_string()))
         for names, column in ((self.sequence, "sequence"), (self.group, "group"), (self.target, "target")):
             names.extend(new[column])
         self.t_us.frombytes(new["t_us"].to_numpy(np.int64).tobytes())
@@ -208,11 +212,10 @@ class _Outline:
 
     def filling(self, key: Key) -> "_Filling":
         """An empty cube to fill."""
-        ids = sorted(self.number)
-        order = np.array([self.number[sample_id] for sample_id in ids], np.intp)
-        self.number.update({sample_id: place for place, sample_id in enumerate(ids)})
+        ids = pa.table({"id": pa.concat_arrays(self.ids), "number": np.arange(len(self.known))}).sort_by("id")
+        order = ids.column("number").to_numpy()
         targets = Targets(
-            sample_id=pa.array(ids, pa.large_string()),
+            sample_id=ids.column("id").combine_chunks(),
             sequence=self.sequence.texts(order),
             group=self.group.texts(order),
             name=self.target.texts(order),
@@ -230,15 +233,18 @@ class _Outline:
             notes=np.zeros(shape, np.min_scalar_type(len(notes))),
             note_texts=("", *notes),
         )
-        return _Filling(cube, self.number)
+        place = np.argsort(order)
+        by_digest = np.argsort(self.known)
+        return _Filling(cube, self.known[by_digest], place[by_digest])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Filling:
-    """A cube while its figures come in; `place` says where a sample stands."""
+    """A cube while its figures come in; `place` says where the sample with each of the rising `digests` stands."""
 
     cube: Cube
-    place: dict[str, int]
+    digests: NDArray[np.uint64]
+    place: NDArray[np.intp]
 
     def add(self, rows: Any) -> None:
         cube = self.cube
@@ -246,7 +252,8 @@ class _Filling:
         flat = _numbers(rows["metric"], _counted(cube.metrics)) * methods
         flat += _numbers(rows["method"], _counted(cube.methods))
         flat *= len(cube.targets)
-        flat += _numbers(rows["sample_id"], self.place)
+        codes, ids = _coded(rows["sample_id"])
+        flat += self.place[np.searchsorted(self.digests, _digests(ids))][codes]
         notes = cube.notes.reshape(-1)
         if notes[flat].any() or len(np.unique(flat)) < len(flat):
             raise UserError(
@@ -255,6 +262,11 @@ class _Filling:
             )
         cube.values.reshape(-1)[flat] = rows["value"].to_numpy(np.float64)
         notes[flat] = _numbers(rows["note"], _counted(cube.note_texts[1:])) + 1
+
+
+def _digests(texts: Sequence[str]) -> NDArray[np.uint64]:
+    """64 bits for each text, which itself would take 200 bytes. Two with the same would be refused as one target."""
+    return hash_array(np.array(texts, object), categorize=False)  # pyright: ignore[reportCallIssue]
 
 
 def _counted(names: Sequence[str]) -> dict[str, int]:

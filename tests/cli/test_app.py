@@ -40,6 +40,17 @@ def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
         (["simulate", "list.txt", "out.zarr"], "--root"),
         (["simulate", "list.txt", "out.zarr", "--root", "x", "--contrast-pos", "-1"], "contrast_pos"),
         (["simulate", "list.txt", "out.zarr", "--root", "x", "--options", "{"], "JSON"),
+        (
+            ["evaluate", "i.parquet", "out", "--options", '{"metrics": []}'],
+            'takes {"evaluation": {…}} here, got metrics',
+        ),
+        (
+            ["train", "timelens", "warp", "--index", "i", "--out", "o", "--state", "s", "--options", '{"steps": 3}'],
+            "steps",
+        ),
+        (["index", "o.parquet", "--options", '{"skips": [1]}'], 'takes {"samples": {…}} here, got skips'),
+        (["report", "o", "--evaluations", "e", "--options", '{"goals": []}'], "got goals"),
+        (["sweep-thresholds", "i", "o", "--options", '{"contrasts": [0.1]}'], "got contrasts"),
         (["blocks", "nowhere.txt", "out", "--part", "train", "--clips", "3"], "nowhere.txt"),
         (["nonsense"], "nonsense"),
         (["info"], "path"),

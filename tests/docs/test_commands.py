@@ -10,22 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from evfi.cli.app import exit_code
 from evfi.io.aedat4 import write_aedat4
 from evfi.io.ingest import ingest
 from evfi.io.video import write_video
 from evfi.models.registry import family_named
-from evfi.models.weights import model_meta, save_weights
 from evfi.types import Events, Frames, SensorSize
 from tests.docs.commands import REPOSITORY, Command, commands_of, documented
+from tests.untrained import untrained
 from tests.workflow.conftest import snakemake
 
 SIZE = SensorSize(height=36, width=44)
 START_US, FRAME_US, COUNT = 1_700_000_000_000_000, 40_000, 4
 WEIGHTS = "results/{}/{}/weights.safetensors"
-MODELS = {"timelens": {"base_width": 4}, "convlstm": {"base_channels": 4}}
 # Documentation writes them where a reader gives a file; here they are files of the desk.
 STAND_INS = {"PATH": "my.aedat4", "IN": "my.aedat4", "STORE": "my.zarr", "OUT": "copy.zarr"}
 # Commands that no desk can run, each with its reason; all of them are still parsed.
@@ -75,7 +73,10 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ingest(desk / "my.aedat4", desk / "my.zarr")
     for name in ("clip.mp4", "video.mp4"):
         write_video(desk / name, [np.repeat(image[..., None], 3, axis=2) for image in images], fps=25)
-    weights = [untrained(desk, name, options) for name, options in MODELS.items()]
+    weights = [
+        untrained(desk / WEIGHTS.format(name, family_named(name).last_stage.name), name)
+        for name in ("timelens", "convlstm")
+    ]
     (desk / "weights.safetensors").symlink_to(weights[0])
     (desk / "config").symlink_to(REPOSITORY / "config")
     (desk / "mine.yaml").write_text("report: {title: Mine}\n")
@@ -84,17 +85,6 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in ("train", "test"):
         (tree / f"sep_{part}list.txt").write_text("00001/0001\n")
     return desk
-
-
-def untrained(desk: Path, name: str, model: dict[str, int]) -> Path:
-    """Fresh weights where a run would leave those of a family's last stage."""
-    torch.manual_seed(1)
-    family = family_named(name)
-    options, stage = family.options(**model), family.last_stage.name
-    path = desk / WEIGHTS.format(name, stage)
-    path.parent.mkdir(parents=True)
-    save_weights(path, family.build(options).state_dict(), model_meta(family, stage, options))
-    return path
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from evfi.models.registry import family_named
-from evfi.models.weights import model_meta, save_weights
 from evfi.samples.sample import Sample
 from evfi.types import Events, SensorSize
+from tests.untrained import untrained
 
 POSITIVE, NEGATIVE, EPS = 0.2, 0.3, 0.01
 T0, T, T1 = 1_000, 5_000, 11_000
@@ -69,12 +68,7 @@ def make_sample() -> Callable[..., Sample]:
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained TimeLens."""
-    torch.manual_seed(1)
-    family = family_named("timelens")
-    options = family.options(base_width=4)
-    path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    save_weights(path, family.build(options).state_dict(), model_meta(family, "attention", options))
-    return path
+    return untrained(tmp_path_factory.mktemp("weights") / "weights.safetensors")
 
 
 @pytest.fixture(autouse=True)

@@ -19,14 +19,13 @@ from evfi.inference.predictor import load_predictor
 from evfi.io.clips import Clip, write_clip_store
 from evfi.io.images import read_image, write_png
 from evfi.io.recording import RecordingWriter
-from evfi.models.registry import family_named
-from evfi.models.weights import model_meta, save_weights
 from evfi.provenance import digest_file
 from evfi.reports.page import write_report
 from evfi.samples.index import RecordingSource, write_index
 from evfi.samples.options import SamplesOptions
 from evfi.samples.reader import SampleReader
 from evfi.types import Events, Frames, SensorSize
+from tests.untrained import untrained
 
 OPTIONS = EvaluationOptions(pictures_per_protocol=1)
 BASELINES = ["copy", "blend", "flow", "event_integration"]
@@ -261,11 +260,7 @@ def test_two_files_of_one_family_stand_in_one_table_by_their_names(stores: Path,
 
 
 def test_targets_that_a_family_cannot_predict_are_not_applicable(stores: Path, tmp_path: Path) -> None:
-    torch.manual_seed(1)
-    family = family_named("convlstm")
-    model_options = family.options(base_channels=4)
-    weights = tmp_path / "weights.safetensors"
-    save_weights(weights, family.build(model_options).state_dict(), model_meta(family, "joint", model_options))
+    weights = untrained(tmp_path / "weights.safetensors", "convlstm")
     options = OPTIONS.replaced(metrics=("psnr_float", "event_consistency_true"), batch_size=3)
     document = evaluate(stores / "test.parquet", tmp_path / "convlstm", weights=weights, options=options)
     assert [method["name"] for method in document["methods"]] == ["convlstm", "convlstm/synthesis"]

@@ -20,11 +20,12 @@ from evfi.finetuning.recipe import BY_STAGE, CROPS, SHORT_RECORDING
 from evfi.io.images import write_png
 from evfi.models.family import Family, Stage
 from evfi.models.registry import family_named
-from evfi.models.weights import load_weights, model_meta, save_weights
+from evfi.models.weights import load_weights
 from evfi.provenance import digest_file
 from evfi.simulation.options import SimulationOptions
 from evfi.simulation.stream import simulate_file
 from evfi.training.options import Runtime
+from tests.untrained import untrained
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAMILY = family_named("timelens")
@@ -55,12 +56,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(1)
-    torch.set_num_threads(1)
-    path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    options = FAMILY.options(base_width=4)
-    save_weights(path, FAMILY.build(options).state_dict(), model_meta(FAMILY, "attention", options))
-    return path
+    return untrained(tmp_path_factory.mktemp("weights") / "weights.safetensors")
 
 
 def run(recording: Path, weights: Path, out: Path, **changes) -> Finetuned:
@@ -156,10 +152,7 @@ def test_weights_of_another_stage_or_family_are_refused(done: Finetuned, recordi
     tuned = done.out / "timelens" / "finetune_attention" / "weights.safetensors"
     with pytest.raises(UserError, match="holds the stage finetune_attention, but fine-tuning starts from attention"):
         run(recording, tuned, tmp_path / "out")
-    convlstm = family_named("convlstm")
-    options = convlstm.options(base_channels=4)
-    path = tmp_path / "c.safetensors"
-    save_weights(path, convlstm.build(options).state_dict(), model_meta(convlstm, "joint", options))
+    path = untrained(tmp_path / "c.safetensors", "convlstm")
     with pytest.raises(UserError, match="family convlstm, which has no stages for fine-tuning"):
         run(recording, path, tmp_path / "out")
 

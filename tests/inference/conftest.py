@@ -9,9 +9,8 @@ import torch
 
 from evfi.inference.predictor import Predictor, load_predictor
 from evfi.io.recording import Recording, RecordingWriter, open_recording
-from evfi.models.registry import family_named
-from evfi.models.weights import model_meta, save_weights
 from evfi.types import Events, Frames, SensorSize
+from tests.untrained import untrained
 
 SIZE = SensorSize(height=35, width=42)
 TIMES_US = 1_700_000_000_000_000 + np.array([0, 40_000, 80_010, 119_990, 160_000], np.int64)
@@ -60,23 +59,13 @@ def without_frames(tmp_path_factory: pytest.TempPathFactory) -> Recording:
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fresh weights of the smallest TimeLens."""
-    torch.manual_seed(3)
-    family = family_named("timelens")
-    options = family.options(base_width=4)
-    path = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    save_weights(path, family.build(options).state_dict(), model_meta(family, "attention", options))
-    return path
+    return untrained(tmp_path_factory.mktemp("weights") / "weights.safetensors", seed=3)
 
 
 @pytest.fixture(scope="session")
 def averaging_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fresh weights of a small ConvLSTM network, which predict the plain average."""
-    torch.manual_seed(0)
-    family = family_named("convlstm")
-    options = family.options(base_channels=2, depth=2)
-    path = tmp_path_factory.mktemp("averaging") / "weights.safetensors"
-    save_weights(path, family.build(options).state_dict(), model_meta(family, "joint", options))
-    return path
+    return untrained(tmp_path_factory.mktemp("averaging") / "weights.safetensors", "convlstm", base_channels=2, depth=2)
 
 
 @pytest.fixture(scope="session")

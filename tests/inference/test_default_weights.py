@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from evfi.cli.interpolate import default_weights
 from evfi.errors import MissingInputError
@@ -15,19 +14,11 @@ from evfi.io.video import write_video
 from evfi.models import shipped
 from evfi.models.registry import family_named
 from evfi.models.shipped import write_half, write_shipped_receipt
-from evfi.models.weights import model_meta, save_weights
 from evfi.simulation.options import SimulationOptions
 from evfi.simulation.stream import simulate_file
+from tests.untrained import untrained
 
 FAMILY = family_named("timelens")
-
-
-def weights_at(path: Path) -> Path:
-    torch.manual_seed(1)
-    options = FAMILY.options(base_width=4)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_weights(path, FAMILY.build(options).state_dict(), model_meta(FAMILY, FAMILY.last_stage.name, options))
-    return path
 
 
 @pytest.fixture
@@ -35,7 +26,7 @@ def open_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "shipped"
     folder.mkdir()
     path = folder / "timelens.safetensors"
-    write_half(weights_at(tmp_path / "single.safetensors"), path)
+    write_half(untrained(tmp_path / "single.safetensors"), path)
     write_shipped_receipt(path, {"family": "timelens"})
     monkeypatch.setattr(shipped, "FOLDER", folder)
     return path
@@ -58,7 +49,7 @@ def test_the_open_weights_are_taken_where_no_run_left_any_and_a_line_says_so(
 def test_a_runs_own_weights_override_them_and_a_line_says_so(
     open_weights: Path, tmp_path: Path, said: pytest.LogCaptureFixture
 ) -> None:
-    own = weights_at(tmp_path / "results" / "timelens" / "attention" / "weights.safetensors")
+    own = untrained(tmp_path / "results" / "timelens" / "attention" / "weights.safetensors")
     assert default_weights(tmp_path / "results", "timelens") == own
     assert f"{own}, which a run left" in said.text
 

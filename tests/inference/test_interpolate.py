@@ -18,6 +18,7 @@ from evfi.models.registry import family_named
 from evfi.models.weights import load_model, model_meta, save_weights
 from evfi.samples.sample import Sample, as_rgb, is_gray
 from evfi.types import Events, SensorSize
+from tests.untrained import untrained
 
 
 @pytest.mark.parametrize("kind", ["gray", "colour"])
@@ -185,12 +186,7 @@ def test_threads_and_batch_size_below_one_are_refused(weights: Path) -> None:
 def test_a_family_that_looks_around_the_pair_gets_context_frames_and_their_events(
     gray: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.manual_seed(0)
-    family = family_named("wevi")
-    options = family.options(base_channels=8)
-    path = tmp_path / "wevi.safetensors"
-    save_weights(path, family.build(options).state_dict(), model_meta(family, "refinement", options))
-    predictor = load_predictor(path)
+    predictor = load_predictor(untrained(tmp_path / "wevi.safetensors", "wevi"))
     seen: list[Sample] = []
     answered = predictor.predict
     monkeypatch.setattr(predictor, "predict", lambda samples: seen.extend(samples) or answered(samples))

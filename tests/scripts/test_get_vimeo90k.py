@@ -1,7 +1,6 @@
 """scripts/get_vimeo90k.py against a server on this machine that breaks off, forgets, and lies."""
 
 import hashlib
-import importlib.util
 import io
 import threading
 import zipfile
@@ -13,18 +12,15 @@ from types import ModuleType
 
 import pytest
 
+from tests.scripts.loading import script_named
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 CLIPS = {"sep_trainlist.txt": ["00001/0001", "00001/0002"], "sep_testlist.txt": ["00002/0001"]}
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("get_vimeo90k", REPOSITORY / "scripts/get_vimeo90k.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script_named("get_vimeo90k")
 
 
 def zipped(without: str = "", extra: str = "") -> bytes:

@@ -1,6 +1,5 @@
 """scripts/ship_weights.py on a made-up finished run: what is shipped, and what is not."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +14,7 @@ from evfi.provenance import digest_file, write_json
 from evfi.samples.index import write_index
 from evfi.samples.options import SamplesOptions, SceneSamplesOptions
 from tests.scenes.conftest import SCENES, write_split
+from tests.scripts.loading import script_named
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAMILY = family_named("timelens")
@@ -23,12 +23,7 @@ FIGURES = {"metric": "psnr_float", "target": "all", "protocol": "skip", "low": 2
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ship_weights", REPOSITORY / "scripts/ship_weights.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script_named("ship_weights")
 
 
 def stage_left(folder: Path, stage: str) -> None:

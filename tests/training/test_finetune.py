@@ -9,7 +9,8 @@ import torch
 
 from evfi.errors import UserError
 from evfi.models.registry import FAMILIES
-from evfi.models.weights import load_model, load_weights, model_meta, save_weights
+from evfi.models.weights import load_model, load_weights
+from tests.untrained import untrained
 
 Train = Callable[..., dict[str, Any]]
 TIMELENS = FAMILIES["timelens"]
@@ -21,10 +22,7 @@ ANY_DATA = {"steps": 1, "datasets": ()}
 @pytest.fixture
 def synthetic(tmp_path: Path) -> Path:
     """A whole model as the stage attention exports it."""
-    torch.manual_seed(2)
-    path = tmp_path / "attention" / "weights.safetensors"
-    save_weights(path, TIMELENS.build(SMALL).state_dict(), model_meta(TIMELENS, "attention", SMALL))
-    return path
+    return untrained(tmp_path / "attention" / "weights.safetensors")
 
 
 def changed_modules(before: Path, after: Path) -> set[str]:

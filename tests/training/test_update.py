@@ -9,8 +9,7 @@ import torch
 from torch.nn.utils import get_total_norm
 
 from evfi.errors import InputFileError
-from evfi.models.registry import FAMILIES
-from evfi.models.weights import model_meta, save_weights
+from tests.untrained import untrained
 
 Train = Callable[..., dict[str, Any]]
 
@@ -43,10 +42,7 @@ def test_the_gradients_norm_is_cut_down_to_the_recipes_and_else_left_alone(
 
 
 def test_weights_of_another_family_are_refused_by_name(train: Train, tmp_path: Path) -> None:
-    other = FAMILIES["convlstm"]
-    options = other.options(base_channels=2, depth=2)
-    path = tmp_path / "other.safetensors"
-    save_weights(path, other.build(options).state_dict(), model_meta(other, "joint", options))
+    path = untrained(tmp_path / "other.safetensors", "convlstm")
     with pytest.raises(InputFileError, match=r"other\.safetensors.*convlstm.*timelens") as caught:
         train(tmp_path / "out", "refinement", starts={"synthesis": path, "warp": path})
     assert "\n" not in str(caught.value)

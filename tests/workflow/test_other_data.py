@@ -5,16 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import yaml
 
 from evfi.cli.app import exit_code
 from evfi.config import validated
 from evfi.io.images import write_png
 from evfi.io.septuplets import read_list, septuplet_paths, septuplet_times_us
-from evfi.models.registry import family_named
-from evfi.models.weights import model_meta, save_weights
 from evfi.provenance import canonical_json
+from tests.untrained import untrained
 from tests.workflow.conftest import REPOSITORY, planned
 
 HEIGHT, WIDTH = 32, 40
@@ -34,13 +32,7 @@ def run(*arguments: object) -> None:
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    torch.manual_seed(1)
-    torch.set_num_threads(1)
-    family = family_named("timelens")
-    options = family.options(base_width=4)
-    path = tmp_path / "weights.safetensors"
-    save_weights(path, family.build(options).state_dict(), model_meta(family, "attention", options))
-    return path
+    return untrained(tmp_path / "weights.safetensors")
 
 
 @pytest.fixture

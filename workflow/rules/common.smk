@@ -223,7 +223,6 @@ def stage_options(wildcards):
     return options(
         recipe=CONFIG.recipe(wildcards.family, wildcards.stage),
         model=CONFIG.family_training(wildcards.family).model,
-        seed=CONFIG.seed,
     )
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from evfi.models.convlstm.manifest import ConvLSTMOptions
 from evfi.models.convlstm.network import ConvLSTMInterpolation
+from tests.models.oracles import tensors_of
 
 Vectors = Callable[[str], dict[str, Tensor]]
 GAIN = 1.5
@@ -39,12 +40,7 @@ RENAMED = (
 @pytest.fixture
 def vectors(golden: Path) -> Vectors:
     """vectors("network") are the arrays of convlstm_network.npz as tensors."""
-
-    def read(name: str) -> dict[str, Tensor]:
-        with np.load(golden / f"convlstm_{name}.npz", allow_pickle=False) as stored:
-            return {key: torch.from_numpy(np.ascontiguousarray(stored[key])) for key in stored}
-
-    return read
+    return lambda name: tensors_of(golden / f"convlstm_{name}.npz")
 
 
 @pytest.fixture

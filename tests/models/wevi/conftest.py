@@ -14,6 +14,7 @@ from torch import Tensor
 from evfi.models.wevi.author_checkpoint import renamed
 from evfi.models.wevi.manifest import WeviOptions
 from evfi.models.wevi.network import Wevi
+from tests.models.oracles import tensors_of
 
 Vectors = Callable[[str], dict[str, Tensor]]
 
@@ -21,12 +22,7 @@ Vectors = Callable[[str], dict[str, Tensor]]
 @pytest.fixture
 def vectors(golden: Path) -> Vectors:
     """vectors("splat") are the arrays of wevi_splat.npz as tensors."""
-
-    def read(name: str) -> dict[str, Tensor]:
-        with np.load(golden / f"wevi_{name}.npz", allow_pickle=False) as stored:
-            return {key: torch.from_numpy(np.ascontiguousarray(stored[key])) for key in stored}
-
-    return read
+    return lambda name: tensors_of(golden / f"wevi_{name}.npz")
 
 
 @pytest.fixture
