@@ -147,7 +147,7 @@ def _gallery(comparison: Comparison, group: PictureGroup, anchor: str, options: 
     looped = [one for one in (best_baseline, *finals) if one is not None]
     return Gallery(
         anchor=anchor,
-        title=setting_words(group.setting, options),
+        title=setting_words(group.setting),
         place=f"{group.sequence}, frames {group.group}",
         thumb=picture(
             _kept(inputs, samples[middle], "target.png"),

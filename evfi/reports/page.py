@@ -85,7 +85,7 @@ def write_report(
             "options": options,
             "tallies": tallies,
             "verdicts": found,
-            "goals": goals_view(goals, comparison, options),
+            "goals": goals_view(goals, comparison),
             "sections": sections(comparison, options),
             "parts": parts,
             "thresholds": sweep_views(sweeps, comparison),
@@ -114,8 +114,8 @@ def write_report(
         resources=resources,
         sentences=tuple(summary.plain(sentence) for sentence in sentences),
         goals_met=sum(result.status == "met" for result in goals),
-        goals_missed=_in_words(goals, "missed", comparison, options),
-        goals_not_measured=_in_words(goals, "not measured", comparison, options),
+        goals_missed=_in_words(goals, "missed", comparison),
+        goals_not_measured=_in_words(goals, "not measured", comparison),
     )
 
 
@@ -142,10 +142,8 @@ def _rendered(content: dict[str, Any]) -> str:
     )
 
 
-def _in_words(
-    goals: Sequence[GoalResult], status: str, comparison: Comparison, options: ReportOptions
-) -> tuple[str, ...]:
-    return tuple(goal_words(result, comparison, options) for result in goals if result.status == status)
+def _in_words(goals: Sequence[GoalResult], status: str, comparison: Comparison) -> tuple[str, ...]:
+    return tuple(goal_words(result, comparison) for result in goals if result.status == status)
 
 
 def _store_of(receipt: Path) -> Path:

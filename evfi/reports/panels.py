@@ -29,7 +29,7 @@ class GoalsView:
     table: Table
 
 
-def goals_view(goals: Sequence[GoalResult], comparison: Comparison, options: ReportOptions) -> GoalsView | None:
+def goals_view(goals: Sequence[GoalResult], comparison: Comparison) -> GoalsView | None:
     if not goals:
         return None
     lines = []
@@ -52,7 +52,7 @@ def goals_view(goals: Sequence[GoalResult], comparison: Comparison, options: Rep
                     Cell(f"≥ {formatting.signed(goal.minimum, card.decimals)}", sort=repr(goal.minimum)),
                     Cell("", track=_goal_track(result)),
                 ),
-                below=goal_place(result, options),
+                below=goal_place(result),
                 badge=_goal_badge(result),
             )
         )

@@ -17,6 +17,21 @@ from evfi.reports.sequences import SequencePart, sequence_parts
 from evfi.reports.views import Table, series_of
 
 _LEAST_TAUS = 3
+# What a protocol's section is called, and what its targets are.
+_PROTOCOLS = {
+    "truth": (
+        "frames that the camera never took",
+        "The targets are true frames between neighbouring camera frames, held out from everything.",
+    ),
+    "skip": (
+        "frames left out",
+        "Frames of the data set itself are left out, predicted, and compared with what was left out.",
+    ),
+    "between": (
+        "moments without a true frame",
+        "Nothing was taken at these moments: what is predicted is judged by how well it agrees with the events.",
+    ),
+}
 _PARTS: dict[Part, str] = {"": "", "common": "targets that every family predicts", "other": "other targets"}
 
 
@@ -107,7 +122,7 @@ def sections(comparison: Comparison, options: ReportOptions) -> tuple[Section, .
         Section(
             anchor=f"results-{number}",
             short=f"{dataset}, {protocol}",
-            title=_section_title(dataset, protocol, options),
+            title=f"{dataset}: {_PROTOCOLS[protocol][0]}",
             intro=_section_intro(comparison, members, options),
             blocks=tuple(_block(comparison, setting, block_anchor(numbers[setting]), options) for setting in members),
         )
@@ -115,32 +130,15 @@ def sections(comparison: Comparison, options: ReportOptions) -> tuple[Section, .
     )
 
 
-def setting_words(setting: Setting, options: ReportOptions, target: str = ALL_TARGETS) -> str:
+def setting_words(setting: Setting, target: str = ALL_TARGETS) -> str:
     """A setting (and target) in a few words, for sentences and tables: "septuplets (skip 5, im4)"."""
-    if setting.protocol == options.first_protocol:
-        words = "true frames"
-    elif setting.protocol == "skip":
-        words = f"skip {setting.skip}"
-    else:
-        words = f"{setting.protocol} {setting.skip}"
+    words = "true frames" if setting.protocol == "truth" else f"{setting.protocol} {setting.skip}"
     words += "" if target == ALL_TARGETS else f", {target}"
     return f"{setting.dataset} ({words}{f'; {_PARTS[setting.part]}' if setting.part else ''})"
 
 
-def _section_title(dataset: str, protocol: str, options: ReportOptions) -> str:
-    if protocol == options.first_protocol:
-        return f"{dataset}: frames that the camera never took"
-    if protocol == "skip":
-        return f"{dataset}: frames left out"
-    return f"{dataset}: {protocol}"
-
-
 def _section_intro(comparison: Comparison, members: Sequence[Setting], options: ReportOptions) -> str:
-    protocol = members[0].protocol
-    if protocol == options.first_protocol:
-        text = "The targets are true frames between neighbouring camera frames, held out from everything."
-    else:
-        text = "Frames of the data set itself are left out, predicted, and compared with what was left out."
+    text = _PROTOCOLS[members[0].protocol][1]
     target = headline_target(comparison, members[0], options)
     if target != ALL_TARGETS:
         text += f" The first table of each skip is about {target}, the middle frame; all targets follow."

@@ -49,22 +49,22 @@ def plain(sentence: Markup) -> str:
     return sentence.striptags()
 
 
-def goal_words(result: GoalResult, comparison: Comparison, options: ReportOptions) -> str:
+def goal_words(result: GoalResult, comparison: Comparison) -> str:
     """A goal in words: what was asked for, and what came."""
     goal = result.goal
     card = comparison.card(goal.metric)
     least = formatting.with_unit(formatting.signed(goal.minimum, card.decimals), card.unit)
     pair = f"{label_of(comparison, goal.method)} over {label_of(comparison, goal.versus)}"
-    asked = f"{pair} on {goal_place(result, options)}: at least {least}"
+    asked = f"{pair} on {goal_place(result)}: at least {least}"
     if result.paired is None:
         return asked
     return f"{asked}, measured {gain_words(comparison, result.paired)}"
 
 
-def goal_place(result: GoalResult, options: ReportOptions) -> str:
+def goal_place(result: GoalResult) -> str:
     """Where a goal applies, in words."""
     goal = result.goal
-    return setting_words(Setting(goal.dataset, goal.protocol, goal.skip), options, goal.target)
+    return setting_words(Setting(goal.dataset, goal.protocol, goal.skip), goal.target)
 
 
 def label_of(comparison: Comparison, name: str) -> str:
@@ -106,7 +106,7 @@ def _parts_of(comparison: Comparison, final: Method, own: Sequence[Method], opti
             continue
         total += 1
         better += all(pair is not None and pair.is_better for pair in pairs)
-        place = setting_words(setting, options, target)
+        place = setting_words(setting, target)
         cells = tuple(tables.paired_cell(pair, card.decimals) for pair in pairs)
         lines.append(Line(place, cells, series=series_of(comparison.measured.methods)[final.name]))
     table = Table(

@@ -82,7 +82,7 @@ def _verdict(comparison: Comparison, setting: Setting, anchor: str, options: Rep
     methods = comparison.methods(setting)
     baseline = comparison.best(setting, metric, target, tuple(method for method in methods if method.is_baseline))
     learned = comparison.best(setting, metric, target, tuple(method for method in methods if method.is_final))
-    place = setting_words(setting, options, target)
+    place = setting_words(setting, target)
     if baseline is None or learned is None:
         only = baseline or learned
         row = comparison.row(setting, only.name, metric, target) if only else None

@@ -258,6 +258,18 @@ def test_baselines_alone_make_a_report(made_run, tmp_path: Path) -> None:
     assert "Is the whole better than its parts" not in Page(tmp_path / "report.html").text
 
 
+def test_what_comes_first_keeps_its_own_words(made_run, tmp_path: Path) -> None:
+    made_run.write()
+    goal = Goal(dataset="recordings", protocol="truth", skip=3, method="blend", versus="copy", minimum=100)
+    options = ReportOptions(first_protocol="skip", goals=(goal,))
+    summary = write_report(tmp_path, evaluations=made_run.evaluations[:1], options=options)
+    assert summary.sentences[0].startswith("On septuplets (skip 1, im4) ")
+    page = Page(tmp_path / "report.html").source
+    left_out, truth = "septuplets: frames left out", "recordings: frames that the camera never took"
+    assert -1 < page.index(left_out) < page.index(truth)
+    assert "on recordings (true frames): at least" in summary.goals_missed[0]
+
+
 def test_a_run_without_recordings_or_pictures_makes_a_report(made_run, tmp_path: Path) -> None:
     made_run.recordings = made_run.pictures = False
     made_run.write()
