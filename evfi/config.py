@@ -324,7 +324,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
     if not path.is_file():
-        raise UserError(f"no configuration at {path}")
+        raise UserError(f"no configuration at {path}: check the path; runs start where Snakefile and config/ lie")
     try:
         return yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:

@@ -84,7 +84,8 @@ def exit_code(arguments: list[str]) -> int:
         return _failed(" ".join(str(error).split()), EXIT_USER)
     except Exception as error:  # noqa: BLE001 - the last door: whatever comes here is a bug, and is printed whole
         if hasattr(error, "format_message"):  # click's usage errors, wherever this Typer's click lives
-            return _failed(f"{error.format_message()} (see `evfi --help`)", EXIT_USER)  # pyright: ignore
+            verb = getattr(getattr(error, "ctx", None), "command_path", "evfi")
+            return _failed(f"{error.format_message()} (see `{verb} --help`)", EXIT_USER)  # pyright: ignore
         traceback.print_exc()
         return _failed("this is a bug in evfi: please report the lines above", EXIT_BUG)
     return result if isinstance(result, int) else 0

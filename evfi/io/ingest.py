@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evfi.errors import InputFileError
+from evfi.errors import InputFileError, UserError
 from evfi.io.atomic import writing
 from evfi.io.images import frame_folder_pieces
 from evfi.io.importers.options import ImportOptions
@@ -42,8 +42,11 @@ def ingest(
 
     Raises:
         MissingInputError, InputFileError: the source or truth is absent or damaged.
+        UserError: `out` does not end in .zarr.
         OutputError: the store cannot be written.
     """
+    if out.suffix != ".zarr":
+        raise UserError(f"a store ends in .zarr, got {out}: `evfi export` writes other files")
     options = options or ImportOptions()
     kind = kind_of(source)
     reader = kind.open(source, camera, options)
@@ -75,7 +78,7 @@ def ingest(
         store.finish(about)
         content = {**about, "counts": counts, "truth": None if truth is None else digest_folder(truth)}
         receipt = finish_store(out, partial, RECORDING, algo_version=INGEST_ALGO_VERSION, content=content)
-    _say(out, counts, reader)
+    _say(source, counts, reader)
     return receipt
 
 
@@ -92,15 +95,15 @@ def _digest(path: Path) -> str:
     return digest_file(path) if path.is_file() else digest_folder(path)
 
 
-def _say(out: Path, counts: dict[str, int], reader: RecordingReader) -> None:
-    log.info("%s: %s", out, ", ".join(f"{count} {name}" for name, count in counts.items()))
+def _say(source: Path, counts: dict[str, int], reader: RecordingReader) -> None:
+    log.info("%s: %s", source, ", ".join(f"{count} {name}" for name, count in counts.items()))
     found = {name: count for name, count in reader.repairs.items() if count}
     if found:
-        log.warning("%s: repaired: %s", out, ", ".join(f"{count} {name}" for name, count in found.items()))
+        log.warning("%s: repaired: %s", source, ", ".join(f"{count} {name}" for name, count in found.items()))
     if reader.lost:
-        log.warning("%s: lost: %s", out, _lost_in_words(reader.lost))
+        log.warning("%s: lost: %s", source, _lost_in_words(reader.lost))
     if not counts["frames"]:
-        log.warning("%s has no frames, only events: it can be viewed and exported, not interpolated", out)
+        log.warning("%s has no frames, only events: it can be viewed and exported, not interpolated", source)
 
 
 def _lost_in_words(lost: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ only functions of inputs and options, so that equal runs write equal bytes.
 
 import hashlib
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -156,7 +157,8 @@ def open_any(path: Path) -> zarr.Group:
     try:
         return zarr.open_group(path, mode="r", zarr_format=3)
     except (NodeNotFoundError, ValueError, KeyError, TypeError, NotADirectoryError) as error:
-        raise InputFileError(f"{path} is not a Zarr v3 store of evfi ({_one_line(error)}): make it again") from error
+        remedy = "a file: make one of it with `evfi ingest`" if path.is_file() else f"{_one_line(error)}: make it again"
+        raise InputFileError(f"{path} is not a Zarr v3 store of evfi, {remedy}") from error
 
 
 def array_of(group: zarr.Group, name: str, path: Path) -> zarr.Array:
@@ -254,7 +256,11 @@ def receipt_path(store: Path) -> Path:
 
 def arrays_of(group: zarr.Group) -> Iterator[tuple[str, zarr.Array]]:
     """All arrays by name, sorted."""
-    for name, node in sorted(group.members(max_depth=None), key=lambda member: member[0]):
+    with warnings.catch_warnings():
+        # Snakemake leaves a time stamp in a folder that a rule wrote.
+        warnings.filterwarnings("ignore", message="Object at .* is not recognized")
+        members = group.members(max_depth=None)
+    for name, node in sorted(members, key=lambda member: member[0]):
         if isinstance(node, zarr.Array):
             yield name, node
 

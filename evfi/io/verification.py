@@ -32,10 +32,12 @@ def verify_store(path: Path) -> dict[str, int]:
         arrays and values: how many were checked.
 
     Raises:
-        MissingInputError: no store there.
+        MissingInputError, InputFileError: nothing, or a file, is there.
         CheckFailed: something is wrong; the line names the array.
     """
     path = Path(path)
+    if path.is_file():
+        raise InputFileError(f"{path} is a file, and a store is a folder: `evfi info {path}` says what it is")
     if not path.is_dir():
         raise MissingInputError(f"no store at {path}: check the path")
     receipt = _receipt(path)

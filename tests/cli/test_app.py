@@ -31,6 +31,7 @@ def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
     [
         (["info", "nowhere.aedat4"], "nowhere.aedat4"),
         (["ingest", "nowhere.aedat4", "out.zarr"], "nowhere.aedat4"),
+        (["ingest", "nowhere.aedat4", "out.h5"], "a store ends in .zarr, got out.h5"),
         (["index", "out.parquet", "--recordings", "a=b"], "NAME=SPLIT=STORE"),
         (["index", "out.parquet", "--part", "both"], "both"),
         (["train", "timelenz", "synthesis", "--index", "i", "--out", "o", "--state", "s"], "timelenz"),
@@ -53,7 +54,8 @@ def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
         (["sweep-thresholds", "i", "o", "--options", '{"contrasts": [0.1]}'], "got contrasts"),
         (["blocks", "nowhere.txt", "out", "--part", "train", "--clips", "3"], "nowhere.txt"),
         (["nonsense"], "nonsense"),
-        (["info"], "path"),
+        (["info"], "(see `evfi info --help`)"),
+        (["plan"], "runs start where Snakefile and config/ lie"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(

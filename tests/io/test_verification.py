@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from evfi.cli.app import exit_code
-from evfi.errors import CheckFailed, MissingInputError
+from evfi.errors import CheckFailed, InputFileError, MissingInputError
 from evfi.io import stores
 from evfi.io.aedat4 import write_aedat4
 from evfi.io.clips import Clip, write_clip_store
@@ -139,6 +139,16 @@ def test_a_store_without_its_receipt_or_with_a_broken_one_is_named(recording):
         verify_store(recording)
     with pytest.raises(MissingInputError, match="no store at"):
         verify_store(recording.with_name("none.zarr"))
+
+
+def test_what_snakemake_leaves_in_a_folder_is_no_part_of_the_store(recording):
+    (recording / ".snakemake_timestamp").touch()
+    assert verify_store(recording)["arrays"] > 0
+
+
+def test_a_file_is_no_store(recording):
+    with pytest.raises(InputFileError, match=r"r\.json is a file, and a store is a folder: `evfi info"):
+        verify_store(recording.with_suffix(".json"))
 
 
 def test_a_receipt_that_says_something_else_is_named(recording):

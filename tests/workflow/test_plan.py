@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from evfi.io.verification import verify_store
 from tests.workflow.conftest import REPOSITORY, SMOKE, planned, snakemake
 
 
@@ -83,6 +84,13 @@ def test_a_typo_in_the_configuration_is_one_line_with_the_path_of_the_key(
     assert len(lines) == 1
     assert expected in lines[0]
     assert "Traceback" not in done.stdout
+
+
+def test_every_store_of_a_run_is_whole(smoke: Path) -> None:
+    stores = sorted((smoke / "results/smoke").glob("s*/**/*.zarr"))
+    assert {path.parent.name for path in stores} == {"recordings", "clips", "samples"}
+    for path in stores:
+        assert verify_store(path)["values"] > 0
 
 
 def test_a_finished_run_has_nothing_to_do(smoke: Path) -> None:
