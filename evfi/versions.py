@@ -16,5 +16,5 @@ ALGO_VERSIONS = {
     "evaluation": 1,
     "thresholds": 2,
     "interpolation": 1,
-    "report": 2,
+    "report": 3,
 }

@@ -246,6 +246,6 @@ def _figures(
             value, drawn = (mean_per_frame(sums, counts, weights) for weights in (once, over.weights))
         else:
             value, drawn = (mean_per_sequence(sums, counts, weights, over) for weights in (once, over.weights))
-        low, high = interval(drawn, int((counts > 0).sum()), options.confidence)
+        low, high = interval(drawn, int((counts > 0).sum()) if over.differ else 1, options.confidence)
         figures[averaging] = _Figure(float(value[0]), low, high, spread, int(counts.sum()), len(means))
     return figures

@@ -29,13 +29,15 @@ class Resampling:
 
     A unit is a sequence where there are enough of them, else a group of targets (one pair of boundary frames) in a
     sequence. `sequence` int (units,) numbers each unit's sequence; `weights` (samples, units) says how often each
-    unit was drawn; `unit_of_target` int32 numbers the unit of each target that the draws were made for.
+    unit was drawn; `unit_of_target` int32 numbers the unit of each target that the draws were made for. Where no
+    sequence has more groups than a block, all draws are one, and `differ` is false.
     """
 
     sequence: NDArray[np.intp]
     weights: Weights
     unit_of_target: NDArray[np.int32]
     by_sequence: bool
+    differ: bool
 
     @property
     def sequences(self) -> int:
@@ -74,10 +76,12 @@ def resampling(targets: Targets, places: Places, options: BootstrapOptions, *key
         weights = _counts(
             lambda rows: rng.integers(0, len(numbers), (rows, len(numbers))), options.samples, len(numbers)
         )
-        return Resampling(np.arange(len(numbers)), weights, sequence.astype(np.int32), by_sequence=True)
+        return Resampling(np.arange(len(numbers)), weights, sequence.astype(np.int32), by_sequence=True, differ=True)
     units, unit_of_target = _groups_in_time(targets, places, sequence)
     parts = [_block_counts(int((units == number).sum()), options.samples, rng) for number in range(len(numbers))]
-    return Resampling(units, np.concatenate(parts, axis=1), unit_of_target, by_sequence=False)
+    weights = np.concatenate(parts, axis=1)
+    differ = bool((weights != weights[:1]).any())
+    return Resampling(units, weights, unit_of_target, by_sequence=False, differ=differ)
 
 
 def _groups_in_time(

@@ -108,6 +108,15 @@ def test_one_unit_has_a_value_but_no_interval() -> None:
     assert np.isnan([row.low, row.high, row.spread]).all()
 
 
+@pytest.mark.parametrize("groups", [(1, 2), (3, 1), (2, 2)], ids=str)
+def test_groups_that_a_block_holds_whole_give_no_interval(groups: tuple[int, int]) -> None:
+    """Every draw is the data themselves: an interval without width would claim to know."""
+    values = np.random.default_rng(1).normal(30, 3, (*groups, 1))
+    row = aggregate(table({"a": values}), FAST)[0]
+    assert np.isfinite(row.value)
+    assert np.isnan([row.low, row.high]).all()
+
+
 def test_the_same_seed_gives_the_same_intervals_and_another_does_not() -> None:
     values = table({"a": np.random.default_rng(2).normal(30, 3, (8, 2, 1))})
     shuffled = values.sample(frac=1, random_state=3)
