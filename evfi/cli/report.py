@@ -13,7 +13,7 @@ from evfi.reports.options import ReportOptions
 def run(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for report.html, metrics.json, resources.json.")],
     evaluations: Annotated[str, typer.Option(metavar="FOLDER…", help="Evaluation folders, separated by spaces.")],
-    thresholds: Annotated[str, typer.Option(metavar="FOLDER…", help="Threshold sweeps, separated by spaces.")] = "",
+    thresholds: Annotated[Path | None, typer.Option(metavar="FOLDER", help="A threshold sweep.")] = None,
     trainings: Annotated[str, typer.Option(metavar="FOLDER…", help="Training folders, separated by spaces.")] = "",
     stores: Annotated[str, typer.Option(metavar="FILE…", help="Receipts of the stores, separated by spaces.")] = "",
     rendered: Annotated[Path | None, typer.Option(help="The receipt of rendered data, such as demo.json.")] = None,
@@ -34,7 +34,7 @@ def run(
     summary = write_report(
         out,
         evaluations=[Path(folder) for folder in evaluations.split()],
-        thresholds=[Path(folder) for folder in thresholds.split()],
+        thresholds=thresholds,
         trainings=[Path(folder) for folder in trainings.split()],
         stores=[Path(receipt) for receipt in stores.split()],
         demo=rendered,

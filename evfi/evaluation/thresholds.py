@@ -61,7 +61,7 @@ def sweep_thresholds(
     cv2.setNumThreads(1)
     contestants = [named_contestant(file, device, options) for file in (None, *weights)]
     if len({name for name, _ in contestants}) < len(contestants):
-        raise UserError("two of the weights are of one family: give each a sweep of its own")
+        raise UserError("two of the weights are of one family: give one of each")
     rows = clip_rows(RowsToMeasure(index), sweep.max_targets)
     conditions = sweep.conditions(simulation)
     with writing(out) as partial:

@@ -9,14 +9,14 @@ from evfi.evaluation.aggregate import ALL_TARGETS, Row
 from evfi.reports.comparison import Comparison, Paired
 from evfi.reports.goals import GoalResult
 from evfi.reports.measured import Method
-from evfi.reports.thresholds import Sweeps
+from evfi.reports.thresholds import Sweep
 from evfi.versions import ALGO_VERSIONS
 
 _ROW = tuple(field.name for field in fields(Row))
 
 
 def metrics_document(
-    comparison: Comparison, goals: Sequence[GoalResult], main_metric: str, sweeps: Sweeps
+    comparison: Comparison, goals: Sequence[GoalResult], main_metric: str, sweep: Sweep
 ) -> dict[str, Any]:
     """Rows (all means), paired differences of the main metric, goals. NaN becomes null.
 
@@ -31,7 +31,7 @@ def metrics_document(
         "confidence": comparison.confidence,
         "rows": [_row(row) for row in comparison.rows],
         **_parts(comparison),
-        **_thresholds(sweeps),
+        **_thresholds(sweep),
         "differences": [_difference(paired) for paired in _pairs(comparison, main_metric)],
         "goals": [_goal(result) for result in goals],
     }
@@ -43,8 +43,8 @@ def _parts(comparison: Comparison) -> dict[str, Any]:
     return {"part_rows": rows} if rows else {}
 
 
-def _thresholds(sweeps: Sweeps) -> dict[str, Any]:
-    rows = [{**_row(one.row), "contrast": one.contrast, "noisy": one.noisy} for one in sweeps.rows]
+def _thresholds(sweep: Sweep) -> dict[str, Any]:
+    rows = [{**_row(one.row), "contrast": one.contrast, "noisy": one.noisy} for one in sweep.rows]
     return {"threshold_rows": rows} if rows else {}
 
 

@@ -29,7 +29,7 @@ from evfi.reports.pictures import error_gradient
 from evfi.reports.resources import read_jobs, resources_document
 from evfi.reports.settings import sections
 from evfi.reports.summary import Summary, goal_words
-from evfi.reports.thresholds import read_sweeps, sweep_views
+from evfi.reports.thresholds import read_sweep, sweep_views
 from evfi.reports.trainings import read_trainings
 from evfi.units import BYTES_PER_MB
 
@@ -42,7 +42,7 @@ def write_report(
     out_dir: Path,
     *,
     evaluations: Sequence[Path],
-    thresholds: Sequence[Path] = (),
+    thresholds: Path | None = None,
     trainings: Sequence[Path] = (),
     benchmarks: Path | None = None,
     outputs: Mapping[str, Sequence[Path]] | None = None,
@@ -55,7 +55,7 @@ def write_report(
 
     Args:
         evaluations: folders that `evaluate` wrote, of the baselines and of each family, on one sample index.
-        thresholds: folders that `sweep_thresholds` wrote, on the same index.
+        thresholds: the folder that `sweep_thresholds` wrote, on the same index.
         trainings: training folders `<family>/<stage>/`, in the order of the stages.
         benchmarks: Snakemake's folder of benchmark files.
         outputs: what each rule wrote, for the disk it takes.
@@ -73,7 +73,8 @@ def write_report(
     measured = read_measured(evaluations)
     evaluation_options = evaluation_options or measured.options
     comparison = Comparison(measured, evaluation_options)
-    sweeps = read_sweeps(thresholds, measured.documents[0].get("index_sha256"), evaluation_options.bootstrap)
+    sweep = read_sweep(thresholds, measured.documents[0].get("index_sha256"), evaluation_options.bootstrap)
+    swept = [] if thresholds is None else [thresholds]
     goals = goal_results(options.goals, comparison)
     jobs = read_jobs(benchmarks)
     runs = read_trainings(trainings)
@@ -88,16 +89,16 @@ def write_report(
             "goals": goals_view(goals, comparison),
             "sections": sections(comparison, options),
             "parts": parts,
-            "thresholds": sweep_views(sweeps, comparison),
+            "thresholds": sweep_views(sweep, comparison),
             "samples": galleries(comparison, options),
             "trainings": [training_view(training, options) for training in runs],
             "data": data_pages(stores, options),
             "demo": None if demo is None else demo_table(read_json(demo, remedy="make it with `evfi demo-data`")),
             "resources": resources_view(jobs, disk),
-            "stamps": read_stamps([*evaluations, *thresholds, *trainings, *map(_store_of, stores)], out_dir),
+            "stamps": read_stamps([*evaluations, *swept, *trainings, *map(_store_of, stores)], out_dir),
         }
     )
-    document = metrics_document(comparison, goals, options.main_metric, sweeps)
+    document = metrics_document(comparison, goals, options.main_metric, sweep)
     for path, write in (
         (metrics, lambda partial: write_json(partial, document)),
         (resources, lambda partial: write_json(partial, resources_document(jobs, disk))),

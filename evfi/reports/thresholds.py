@@ -1,4 +1,4 @@
-"""PSNR against the threshold of the events: reads threshold sweeps, and gives each setting its figure and table."""
+"""PSNR against the threshold of the events: reads a threshold sweep, and gives each setting its figure and table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class SweepRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweeps:
-    """All threshold sweeps of a run; `noise` says in words which one was on."""
+class Sweep:
+    """The threshold sweep of a run; `noise` says in words which one was on."""
 
     rows: tuple[SweepRow, ...] = ()
     noise: tuple[tuple[str, str], ...] = ()
@@ -54,28 +54,27 @@ class SweepView:
     noise: tuple[tuple[str, str], ...]
 
 
-def read_sweeps(folders: Sequence[Path], index_sha256: str | None, bootstrap: BootstrapOptions) -> Sweeps:
-    """Read the folders that `sweep_thresholds` wrote; none gives no rows.
+def read_sweep(folder: Path | None, index_sha256: str | None, bootstrap: BootstrapOptions) -> Sweep:
+    """Read the folder that `sweep_thresholds` wrote; none gives no rows.
 
     Raises:
         MissingInputError, InputFileError: a file is absent or not what it should be.
-        UserError: a sweep was measured on another sample index, or two with other options.
+        UserError: it was measured on another sample index.
     """
-    documents = [read_json(folder / SWEEP_DOCUMENT_FILE, remedy=_REMEDY) for folder in folders]
-    for folder, document in zip(folders, documents, strict=True):
-        if document.get("index_sha256") != index_sha256:
-            raise UserError(f"{folder} was measured on another sample index than the evaluations: {_REMEDY} again")
-        if document.get("options") != documents[0].get("options"):
-            raise UserError(f"{folder} and {folders[0]} have other thresholds or noise: {_REMEDY} again")
-    rows = [row for folder in folders for row in _rows(_targets(folder), bootstrap)]
-    noise = (documents[0].get("options") or {}).get("noise") if documents else None
-    return Sweeps(tuple(rows), plain_lines({name: value for name, value in (noise or {}).items() if value}))
+    if folder is None:
+        return Sweep()
+    document = read_json(folder / SWEEP_DOCUMENT_FILE, remedy=_REMEDY)
+    if document.get("index_sha256") != index_sha256:
+        raise UserError(f"{folder} was measured on another sample index than the evaluations: {_REMEDY} again")
+    noise = (document.get("options") or {}).get("noise") or {}
+    rows = _rows(_targets(folder), bootstrap)
+    return Sweep(tuple(rows), plain_lines({name: value for name, value in noise.items() if value}))
 
 
-def sweep_views(sweeps: Sweeps, comparison: Comparison) -> tuple[SweepView, ...]:
+def sweep_views(sweep: Sweep, comparison: Comparison) -> tuple[SweepView, ...]:
     """A view of every setting that was swept."""
-    settings = sorted({_setting(one.row) for one in sweeps.rows}, key=lambda one: (one.dataset, one.protocol, one.skip))
-    return tuple(_view(sweeps, comparison, setting, f"thresholds-{number}") for number, setting in enumerate(settings))
+    settings = sorted({_setting(one.row) for one in sweep.rows}, key=lambda one: (one.dataset, one.protocol, one.skip))
+    return tuple(_view(sweep, comparison, setting, f"thresholds-{number}") for number, setting in enumerate(settings))
 
 
 def _targets(folder: Path) -> pd.DataFrame:
@@ -104,8 +103,8 @@ def _setting(row: Row) -> Setting:
     return Setting(row.dataset, row.protocol, row.skip)
 
 
-def _view(sweeps: Sweeps, comparison: Comparison, setting: Setting, anchor: str) -> SweepView:
-    own = [one for one in sweeps.rows if _setting(one.row) == setting]
+def _view(sweep: Sweep, comparison: Comparison, setting: Setting, anchor: str) -> SweepView:
+    own = [one for one in sweep.rows if _setting(one.row) == setting]
     there = {one.row.method for one in own}
     methods = [method for method in comparison.measured.methods if method.name in there and not method.is_intermediate]
     words = setting_name(setting.dataset, setting.protocol, setting.skip)
@@ -130,7 +129,7 @@ def _view(sweeps: Sweeps, comparison: Comparison, setting: Setting, anchor: str)
         ),
         legend=tuple(LegendEntry(method.label, series[method.name]) for method in methods),
         table=_table(own, methods, comparison),
-        noise=sweeps.noise,
+        noise=sweep.noise,
     )
 
 

@@ -32,7 +32,7 @@ rule report:
         out=subpath(output.page, parent=True),
         benchmarks=f"{RESULTS}/benchmarks",
         evaluations=[f"{RESULTS}/evaluation/{method}" for method in CONFIG.methods()],
-        thresholds=f"{RESULTS}/thresholds" if CONFIG.threshold_sweep else "",
+        thresholds=["--thresholds", f"{RESULTS}/thresholds"] if CONFIG.threshold_sweep else [],
         trainings=[f"{RESULTS}/{family}/{stage}" for family, stage in trained_stages()],
         rendered=rendered_argument(),
         outputs=rule_outputs(),
@@ -40,7 +40,7 @@ rule report:
         algo=ALGO_VERSIONS["report"],
     shell:
         """
-        evfi report {params.out:q} --evaluations "{params.evaluations}" --thresholds "{params.thresholds}" \
+        evfi report {params.out:q} --evaluations "{params.evaluations}" {params.thresholds:q} \
             --trainings "{params.trainings}" --stores "{input.stores}" {params.rendered:q} \
             --benchmarks {params.benchmarks:q} --outputs "{params.outputs}" --options {params.options:q} 2>&1 | tee {log}
         """
